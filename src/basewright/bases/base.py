@@ -1,0 +1,60 @@
+"""A base: the layers that a candidate starts from, and what an application must know of them."""
+
+from typing import Protocol
+
+import msgspec
+
+from basewright.facts import CadenceFacts, LifecycleFact, NotMeasured, RuntimeFacts, SizePart
+from basewright.lock import LockedDebian, LockedImage
+from basewright.oci.image import Layer
+from basewright.oci.manifest import RunConfig
+from basewright.oci.tree import Tree
+
+NONROOT = 65532
+"""The uid and gid of the user that an image without one of its own runs as, as distroless names it."""
+
+
+class BaseImage(msgspec.Struct, frozen=True, kw_only=True):
+    """A base whose bytes are here. Layers are in the build's blob store, the lowest first."""
+
+    name: str
+    """For people and for the annotation org.opencontainers.image.base.name."""
+    layers: tuple[Layer, ...]
+    tree: Tree
+    """The flattened filesystem; `data` is kept for small files that apps and inventories ask for."""
+    runtime: RuntimeFacts
+    run_config: RunConfig
+    """Env, and the user where it is not root; entry point and command are the candidate's."""
+    digest: str | None = None
+    packages: tuple[str, ...] = ()
+    """Names of the distribution packages in it."""
+    path_owners: dict[str, str] = {}
+    """Path → `runtime` where a package of the interpreter owns it; everything else in a base is the OS's."""
+    notes: tuple[str, ...] = ()
+    cadence: CadenceFacts | NotMeasured
+    lifecycles: tuple[LifecycleFact, ...] = ()
+    missing_packages: tuple[str, ...] = ()
+    """Runtime packages that were asked for and could not be had."""
+
+
+class UnreachableBase(msgspec.Struct, frozen=True, kw_only=True):
+    """A base whose bytes are out of reach: what is published of it, and why."""
+
+    name: str
+    reason: str
+    runtime: RuntimeFacts
+    size: SizePart | None
+    layers: int = 0
+    packages: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    cadence: CadenceFacts | NotMeasured
+    lifecycles: tuple[LifecycleFact, ...] = ()
+
+
+class Progress(Protocol):
+    """Told what is being done, in a few words."""
+
+    def __call__(self, text: str) -> None: ...
+
+
+LockedBase = LockedDebian | LockedImage

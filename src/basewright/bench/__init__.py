@@ -1,0 +1,1 @@
+"""Image to observed behaviour: start-up, load, memory, build trials."""

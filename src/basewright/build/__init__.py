@@ -1,0 +1,1 @@
+"""Candidate to image, and candidate to Dockerfile."""

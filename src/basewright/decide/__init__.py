@@ -1,0 +1,1 @@
+"""Measurements to decision: values, ranking, robustness."""

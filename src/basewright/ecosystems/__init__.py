@@ -1,0 +1,1 @@
+"""Package formats, installed sets and version orders of distributions and languages."""

@@ -1,0 +1,1 @@
+"""Facts gathered about an image, and their store."""

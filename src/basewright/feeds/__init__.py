@@ -1,0 +1,1 @@
+"""Dated facts about the world, shipped as snapshots."""
