@@ -31,7 +31,9 @@ class NotFoundError(OutOfReachError):
 class RefusedError(OutOfReachError):
     """The server answered with another status than success. `status` and the `headers` of the answer are kept."""
 
-    def __init__(self, message: str, *, status: int, headers: Mapping[str, str], body: bytes = b"", hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, status: int, headers: Mapping[str, str], body: bytes = b"", hint: str = ""
+    ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.headers = headers

@@ -417,7 +417,9 @@ def _drivers(name: str, raw: dict[str, DriverSettings]) -> dict[DriverName, Driv
     drivers: dict[DriverName, DriverSettings] = {}
     for key, settings in raw.items():
         if key not in set(DriverName):
-            raise InputError(f"{name}: drivers.{key}: there is no such driver", hint="drivers: " + ", ".join(DriverName))
+            raise InputError(
+                f"{name}: drivers.{key}: there is no such driver", hint="drivers: " + ", ".join(DriverName)
+            )
         if settings.value is not None and settings.value.scale not in ("linear", "log", "log1p"):
             raise InputError(f"{name}: drivers.{key}.value.scale: expected linear, log or log1p")
         drivers[DriverName(key)] = settings

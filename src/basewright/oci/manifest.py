@@ -139,4 +139,4 @@ def parse_config(data: bytes) -> ImageConfig:
 
 def render_json(value: Manifest | Index | ImageConfig) -> bytes:
     """The bytes whose digest names it: compact, fields in the specification's order."""
-    return msgspec.json.encode(value)
+    return msgspec.json.encode(value, enc_hook=str)  # Digest is a str of its own

@@ -37,6 +37,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes | None = None
     capabilities: bytes = b""
     """The `security.capability` extended attribute."""
+    spool: str = ""
+    """The uncompressed archive that holds the content at `offset`, where a reader kept one (layer.py). Two names with
+    the same of both are one file."""
+    offset: int = 0
 
     @property
     def is_file(self) -> bool:

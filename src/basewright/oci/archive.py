@@ -1,0 +1,153 @@
+"""Images and root filesystems that are one file, told by their content: docker-archive, rootfs tarball."""
+
+import hashlib
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from basewright.errors import HostileInputError, InputError
+from basewright.oci.blob import BlobStore
+from basewright.oci.digest import Digest
+from basewright.oci.image import Image, Layer, assemble_image
+from basewright.oci.layer import MAX_LAYER_BYTES
+from basewright.oci.layout import LayoutSource, Span, tar_places
+from basewright.oci.manifest import (
+    MAX_CONFIG_BYTES,
+    MAX_MANIFEST_BYTES,
+    OCI_LAYER_GZIP,
+    Descriptor,
+    RunConfig,
+    parse_config,
+)
+from basewright.oci.pull import pull_image
+from basewright.oci.stream import ChunkReader, gzip_stream, inflate
+from basewright.oci.tar import TarReader
+
+_PROBE_ENTRIES = 20_000
+_GZIP = b"\x1f\x8b"
+
+
+class _DockerArchiveItem(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    config: str
+    layers: tuple[str, ...]
+    repo_tags: tuple[str, ...] | None = None
+
+
+def read_archive(path: Path, store: BlobStore, *, architecture: str, created: str, tag: str | None = None) -> Image:
+    """Reads an OCI layout (folder), OCI archive, docker-archive or root filesystem tarball into `store`.
+
+    What has no manifest of its own gets one; `created` (RFC 3339) is its date. Raises InputError where `path` is none
+    of the four, HostileInputError where it lies or is damaged.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    if stat.S_ISDIR(mode):
+        return pull_image(LayoutSource(path, tag=tag), store, architecture=architecture)
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path} is neither a folder nor a regular file")
+    names = _first_names(path)
+    if "oci-layout" in names:
+        return pull_image(LayoutSource(path, tag=tag), store, architecture=architecture)
+    if "manifest.json" in names:
+        return _read_docker_archive(path, store, architecture, created, tag)
+    if not names & {"bin", "etc", "usr", "lib", "sbin"}:
+        raise InputError(
+            f"{path} holds neither an image nor a root filesystem",
+            hint="an OCI layout or archive, a docker-archive or a root filesystem tarball is expected",
+        )
+    return _read_rootfs(path, store, architecture, created)
+
+
+def _first_names(path: Path) -> set[str]:
+    """The first part of every name in the archive, whatever it is compressed with."""
+    names: set[str] = set()
+    with path.open("rb") as file:
+        try:
+            chunks = ChunkReader(inflate(file, name=path.name, any_format=True))
+            for number, member in enumerate(TarReader(chunks.read, name=path.name)):
+                names.add(member.entry.path.partition("/")[0])
+                if names & {"oci-layout", "manifest.json"} or number > _PROBE_ENTRIES:
+                    break
+        except HostileInputError as error:
+            raise InputError(
+                f"{path.name} cannot be read as an archive: {error.message}",
+                hint="an OCI layout or archive, a docker-archive or a root filesystem tarball is expected",
+            ) from None
+    return names
+
+
+def _read_docker_archive(path: Path, store: BlobStore, architecture: str, created: str, tag: str | None) -> Image:
+    """`docker save`'s format: https://github.com/moby/docker-image-spec; its layers are compressed here."""
+    places = tar_places(path)
+
+    def member(name: str) -> Span:
+        if name not in places:
+            raise InputError(f"{path} lacks {name}")
+        return Span(path, *places[name])
+
+    try:
+        items = msgspec.json.decode(member("manifest.json").read(MAX_MANIFEST_BYTES), type=list[_DockerArchiveItem])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise HostileInputError(f"{path}: its manifest.json is damaged: {error}") from None
+    items = [item for item in items if tag is None or any(tag in name for name in item.repo_tags or ())]
+    if len(items) != 1:
+        raise InputError(f"{path} holds {len(items)} images where one is needed")
+    config = parse_config(member(items[0].config).read(MAX_CONFIG_BYTES))
+    if config.architecture != architecture:
+        raise InputError(f"{path} is an image for {config.os}/{config.architecture}, not linux/{architecture}")
+    if len(config.rootfs.diff_ids) != len(items[0].layers):
+        raise HostileInputError(f"{path} has {len(items[0].layers)} layers and {len(config.rootfs.diff_ids)} diff ids")
+    layers = []
+    for name, diff_id in zip(items[0].layers, config.rootfs.diff_ids, strict=True):
+        layer = _packed_layer(member(name), store, name=f"{path.name}:{name}", created_by=f"{path.name}:{name}")
+        if layer.diff_id != diff_id:
+            raise HostileInputError(f"the layer {name} of {path} does not have the diff id that its config names")
+        layers.append(layer)
+    return assemble_image(
+        store,
+        tuple(layers),
+        config.config,
+        architecture=architecture,
+        variant=config.variant,
+        created=config.created or created,
+    )
+
+
+def _read_rootfs(path: Path, store: BlobStore, architecture: str, created: str) -> Image:
+    span = Span(path, 0, path.stat().st_size)
+    layer = _packed_layer(span, store, name=path.name, created_by=f"root filesystem {path.name}")
+    return assemble_image(store, (layer,), RunConfig(), architecture=architecture, created=created)
+
+
+def _packed_layer(span: Span, store: BlobStore, *, name: str, created_by: str) -> Layer:
+    """A layer from a tarball: gzip stays as it is, anything else is packed here."""
+    diff, size = hashlib.sha256(), 0
+
+    def tar() -> Iterator[bytes]:
+        nonlocal size
+        with span.open() as file:
+            for chunk in inflate(file, name=name, any_format=True):
+                size += len(chunk)
+                if size > MAX_LAYER_BYTES:
+                    raise HostileInputError(f"{name}: unpacks to more than {MAX_LAYER_BYTES:,} bytes")
+                diff.update(chunk)
+                yield chunk
+
+    with span.open() as file:
+        packed = file.read(2) == _GZIP
+    if packed:
+        for _ in tar():
+            pass
+        digest, compressed = store.write_stream(span.chunks(), expected=None, max_bytes=MAX_LAYER_BYTES)
+    else:
+        digest, compressed = store.write_stream(gzip_stream(tar()), expected=None, max_bytes=MAX_LAYER_BYTES)
+    return Layer(
+        descriptor=Descriptor(media_type=OCI_LAYER_GZIP, digest=digest, size=compressed),
+        diff_id=Digest(f"sha256:{diff.hexdigest()}"),
+        created_by=created_by,
+        uncompressed_bytes=size,
+    )
