@@ -205,6 +205,8 @@ class LifecycleFact(msgspec.Struct, frozen=True, kw_only=True):
     """None: no end is announced."""
     source: str
     released: datetime.date | None = None
+    extended_until: datetime.date | None = None
+    """End of the long-term support that follows, by others or against money (Debian LTS, Ubuntu Pro)."""
 
 
 class RuntimeFacts(msgspec.Struct, frozen=True, kw_only=True):

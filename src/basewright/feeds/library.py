@@ -1,0 +1,200 @@
+"""Tags of Docker's official images: what a reference means there, and which tag stood for which when.
+
+The history is that of the library files in docker-library/official-images: a tag and its fullest alias at each change.
+"""
+
+import datetime
+import re
+from collections.abc import Callable
+from functools import cache
+
+import msgspec
+
+from basewright.feeds.lifecycle import distribution_series
+from basewright.feeds.snapshot import Dataset, read_dataset
+
+_HOSTS = (
+    "docker.io/library/",
+    "index.docker.io/library/",
+    "registry-1.docker.io/library/",
+    "public.ecr.aws/docker/library/",
+)
+"""Where the official images are: Docker Hub by its names, and the copy that Docker itself keeps at AWS."""
+_REFERENCE = re.compile(
+    r"(?P<name>[a-z0-9]+(?:[._-][a-z0-9]+)*)(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
+    r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
+_VERSION = re.compile(r"\d+(?:\.\d+)*")
+
+
+class LibraryTag(msgspec.Struct, frozen=True, kw_only=True):
+    """An official image by tag, by digest or by both; `latest` where neither was written."""
+
+    image: str
+    tag: str | None
+    digest: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.image}:{self.tag}" if self.tag else f"{self.image}@{self.digest}"
+
+
+class TagPeriod(msgspec.Struct, frozen=True, kw_only=True):
+    """From `since` until `until` (None: still, at the date of the data) a tag stood for `alias`, its fullest name."""
+
+    since: datetime.date
+    until: datetime.date | None
+    alias: str
+
+
+class TagHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a tag. `changes` are its own, `base_changes` those of the images that it is built on."""
+
+    image: str
+    tag: str
+    changes: tuple[tuple[datetime.date, str], ...]
+    base_changes: tuple[datetime.date, ...]
+    known_until: datetime.date
+    removed: datetime.date | None = None
+    """When the library dropped the tag."""
+    superseded: datetime.date | None = None
+    """When the next release took over from a tag that names one release."""
+    followed: str = ""
+    """The tag that this one is followed through, where the data hold no history of its own name."""
+
+    @property
+    def periods(self) -> tuple[TagPeriod, ...]:
+        """The dated table of what the tag stood for, the oldest first."""
+        starts = [
+            (day, alias)
+            for index, (day, alias) in enumerate(self.changes)
+            if index == 0 or self.changes[index - 1][1] != alias
+        ]
+        ends = [day for day, _ in starts[1:]] + [self.superseded or self.removed]
+        return tuple(
+            TagPeriod(since=day, until=end, alias=alias) for (day, alias), end in zip(starts, ends, strict=True)
+        )
+
+
+class _Tag(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    changes: tuple[tuple[datetime.date, str], ...]
+    base: tuple[datetime.date, ...]
+    removed: datetime.date | None
+
+
+class _Cadence(Dataset, frozen=True, kw_only=True):
+    since: datetime.date
+    images: dict[str, dict[str, _Tag]]
+
+
+def parse_library_tag(reference: str) -> LibraryTag | None:
+    """The official image that `reference` names, as Docker reads it; None: it names another repository."""
+    name = reference.strip()
+    host = next((each for each in _HOSTS if name.startswith(each)), None)
+    if host is None and name.startswith("docker.io/"):
+        host = "docker.io/"
+    match = _REFERENCE.fullmatch(name.removeprefix(host) if host else name.removeprefix("library/"))
+    if match is None:
+        return None
+    tag = match["tag"] or (None if match["digest"] else "latest")
+    return LibraryTag(image=match["name"], tag=tag, digest=match["digest"])
+
+
+def tag_history(reference: str) -> TagHistory | None:
+    """The history of an official image's tag, a digest left aside; None: nothing is known of it.
+
+    A tag that names one release (`3.13.5-slim`) is followed through its minor version's, one that spells out what
+    another stands for (`3.12-slim-trixie`) through that one, from the day on which they became the same.
+    """
+    named = parse_library_tag(reference)
+    data = _cadence()
+    if named is None or named.tag is None or named.image not in data.images:
+        return None
+    tags = data.images[named.image]
+    tag = _usual_name(named.image, named.tag, tags)
+    if tag in tags:
+        return _history(named.image, tag, tags[tag])
+    return _one_release(named.image, tag, tags) or _spelled_out(named.image, tag, tags)
+
+
+def split_version(tag: str) -> tuple[str, str]:
+    """A tag's version and what follows: `3.13.5-slim-trixie` → `3.13.5`, `-slim-trixie`; no version: ``."""
+    match = _VERSION.match(tag)
+    version = match[0] if match else ""
+    rest = tag[len(version) :]
+    return (version, rest) if not rest or rest.startswith(("-", "_")) else ("", tag)
+
+
+def is_release_of(alias: str, tag: str) -> bool:
+    """Whether the full `alias` is a release of `tag`: `3.13.5-slim-trixie` is one of `3.13-slim-trixie`."""
+    full, rest = split_version(alias)
+    part, other_rest = split_version(tag)
+    return rest == other_rest and bool(part) and (full == part or full.startswith(f"{part}."))
+
+
+def _usual_name(image: str, tag: str, tags: dict[str, _Tag]) -> str:
+    """`debian:12-slim` is `bookworm-slim`, `ubuntu:noble` is `24.04`: the name by which the data know it."""
+    head, dash, rest = tag.partition("-")
+    series = None if tag in tags else distribution_series(image, head)
+    if series is None or "." in head.removeprefix(series.version or ""):
+        return tag
+    names = (f"{name}{dash}{rest}" for name in (series.series, series.version) if name)
+    return next((name for name in names if name in tags), tag)
+
+
+def _history(image: str, tag: str, known: _Tag) -> TagHistory:
+    return TagHistory(
+        image=image,
+        tag=tag,
+        changes=known.changes,
+        base_changes=known.base,
+        removed=known.removed,
+        known_until=_cadence().as_of,
+    )
+
+
+def _one_release(image: str, tag: str, tags: dict[str, _Tag]) -> TagHistory | None:
+    version, rest = split_version(tag)
+    parts = version.split(".")
+    for count in range(len(parts) - 1, 0, -1):
+        followed = ".".join(parts[:count]) + rest
+        if followed in tags:
+            return _part(image, tag, followed, tags[followed], lambda alias: split_version(alias)[0] == version)
+    if re.search(r"-\d{8}", tag):  # debian:trixie-20260803-slim
+        for followed, known in tags.items():
+            part = _part(image, tag, followed, known, lambda alias: alias == tag)
+            if part:
+                return part
+    return None
+
+
+def _spelled_out(image: str, tag: str, tags: dict[str, _Tag]) -> TagHistory | None:
+    for followed, known in tags.items():
+        same_version = split_version(followed)[0] == split_version(tag)[0]
+        if same_version and known.changes and is_release_of(known.changes[-1][1], tag):
+            return _part(image, tag, followed, known, lambda alias: is_release_of(alias, tag))
+    return None
+
+
+def _part(image: str, tag: str, followed: str, known: _Tag, belongs: Callable[[str], bool]) -> TagHistory | None:
+    """The stretch of `followed`'s history in which its alias belongs to `tag`."""
+    inside = [index for index, (_, alias) in enumerate(known.changes) if belongs(alias)]
+    if not inside:
+        return None
+    changes = known.changes[inside[0] : inside[-1] + 1]
+    superseded = known.changes[inside[-1] + 1][0] if inside[-1] + 1 < len(known.changes) else None
+    base = (day for day in known.base if changes[0][0] <= day and (superseded is None or day < superseded))
+    return TagHistory(
+        image=image,
+        tag=tag,
+        changes=changes,
+        base_changes=tuple(base),
+        removed=None if superseded else known.removed,
+        superseded=superseded,
+        followed=f"{image}:{followed}",
+        known_until=_cadence().as_of,
+    )
+
+
+@cache
+def _cadence() -> _Cadence:
+    return read_dataset("image-cadence", _Cadence)
