@@ -118,7 +118,7 @@ def distro_info(document: Record) -> Record:
 
 
 def image_cadence(document: Record) -> Record:
-    """`changes` are [day, fullest alias], of two on one day the later; `base` the other days on which a base changed."""
+    """`changes` are [day, fullest alias], of two on one day the later; `base` other days on which a base changed."""
     images: dict[str, Record] = {}
     for image, tags in document["images"].items():
         images[image] = {}
