@@ -86,7 +86,8 @@ class GoApp(_Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
     """A Go application: `go` is its module's folder, relative to the strategy file."""
 
     go: Text
-    package: Text = "."
+    package: Text | None = None
+    """The main package, such as `./cmd/server`; None: the only one there is."""
 
 
 class DebianBase(_Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -100,11 +101,9 @@ class DebianBase(_Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
 
 
 class ArchiveBase(_Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """An OCI layout folder, an OCI or docker archive, or a root filesystem tarball, relative to the strategy file.
-    `stands_for` names the published tag whose facts (cadence, lifecycle) hold for it."""
+    """An OCI layout folder, an OCI or docker archive, or a root filesystem tarball, relative to the strategy file."""
 
     archive: Text
-    stands_for: Text | None = None
 
 
 class ScratchBase(_Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

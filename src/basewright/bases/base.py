@@ -4,8 +4,7 @@ from typing import Protocol
 
 import msgspec
 
-from basewright.facts import CadenceFacts, LifecycleFact, NotMeasured, RuntimeFacts, SizePart
-from basewright.lock import LockedDebian, LockedImage
+from basewright.facts import CadenceFacts, NotMeasured, RuntimeFacts, SizePart
 from basewright.oci.image import Layer
 from basewright.oci.manifest import RunConfig
 from basewright.oci.tree import Tree
@@ -28,13 +27,10 @@ class BaseImage(msgspec.Struct, frozen=True, kw_only=True):
     digest: str | None = None
     packages: tuple[str, ...] = ()
     """Names of the distribution packages in it."""
-    path_owners: dict[str, str] = {}
-    """Path → `runtime` where a package of the interpreter owns it; everything else in a base is the OS's."""
     notes: tuple[str, ...] = ()
     cadence: CadenceFacts | NotMeasured
-    lifecycles: tuple[LifecycleFact, ...] = ()
-    missing_packages: tuple[str, ...] = ()
-    """Runtime packages that were asked for and could not be had."""
+    wasted_bytes: int = 0
+    download_seconds: float = 0.0
 
 
 class UnreachableBase(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,13 +44,9 @@ class UnreachableBase(msgspec.Struct, frozen=True, kw_only=True):
     packages: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     cadence: CadenceFacts | NotMeasured
-    lifecycles: tuple[LifecycleFact, ...] = ()
 
 
 class Progress(Protocol):
     """Told what is being done, in a few words."""
 
     def __call__(self, text: str) -> None: ...
-
-
-LockedBase = LockedDebian | LockedImage

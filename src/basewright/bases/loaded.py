@@ -1,0 +1,69 @@
+"""A base from an image whose blobs are in the store: its layers read once, its files looked at."""
+
+from pathlib import Path
+
+from basewright.bases.base import BaseImage
+from basewright.bases.look import installed_packages, os_release, runtime_of, wants_data
+from basewright.errors import HostileInputError
+from basewright.facts import CadenceFacts, NotMeasured
+from basewright.feeds.cadence import image_cadence
+from basewright.oci.filesystem import flatten
+from basewright.oci.image import Image
+from basewright.oci.layer import read_layer
+from basewright.oci.manifest import RunConfig
+from basewright.oci.tree import Tree
+
+_ROOT_USERS = {"", "0", "root", "0:0", "root:root", "0:root", "root:0"}
+
+
+def load_base(
+    image: Image, *, name: str, spool_directory: Path, digest: str | None, cadence_of: str | None
+) -> BaseImage:
+    """Reads every layer of `image` (checked against its diff id) and keeps the uncompressed ones in `spool_directory`,
+    so that the image can be run. `cadence_of` is the reference whose rebuilds count, None: what os-release names."""
+    spool_directory.mkdir(parents=True, exist_ok=True)
+    store, contents = image.store(), []
+    for layer in image.layers:
+        with store.open(layer.digest) as file:
+            content = read_layer(
+                file,
+                name=f"{name} layer {layer.digest.short}",
+                compressed_bytes=layer.descriptor.size,
+                keep=wants_data,
+                spool=spool_directory / f"{layer.diff_id.hex}.tar",
+            )
+        if content.diff_id != layer.diff_id:
+            raise HostileInputError(f"the layer {layer.digest.short} of {name} does not have the diff id of its config")
+        contents.append(content)
+    flattened = flatten([content.entries for content in contents])
+    env = image.config.config.env or ()
+    user = image.config.config.user
+    return BaseImage(
+        name=name,
+        layers=image.layers,
+        tree=flattened.tree,
+        runtime=runtime_of(flattened.tree, env),
+        run_config=RunConfig(env=env, user="" if user in _ROOT_USERS else user),
+        digest=digest,
+        packages=tuple(sorted(installed_packages(flattened.tree))),
+        cadence=_cadence(cadence_of, flattened.tree, name),
+        wasted_bytes=flattened.wasted_bytes,
+    )
+
+
+def _cadence(reference: str | None, tree: Tree, name: str) -> CadenceFacts | NotMeasured:
+    """The rebuilds of the official image that it is, or that its os-release says it comes from."""
+    names = [reference] if reference else _official_names(tree)
+    for each in names:
+        facts = image_cadence(each)
+        if facts is not None:
+            return facts
+    return NotMeasured(reason=f"no history of rebuilds is known for {reference or name}")
+
+
+def _official_names(tree: Tree) -> list[str]:
+    release = os_release(tree)
+    distribution, version = release.get("ID", ""), release.get("VERSION_ID", "")
+    minor = ".".join(version.split(".")[:2])
+    codename = release.get("VERSION_CODENAME", "")
+    return [f"{distribution}:{each}" for each in (codename, minor, version) if distribution and each]

@@ -1,0 +1,101 @@
+"""Bases in registries: the tag resolved, pulled by digest; out of reach, what its maker published stands in."""
+
+import datetime
+from pathlib import Path
+
+import msgspec
+
+from basewright._http import PooledHttp
+from basewright.bases.base import BaseImage, Progress, UnreachableBase
+from basewright.bases.loaded import load_base
+from basewright.errors import OutOfReachError
+from basewright.facts import NotMeasured, RuntimeFacts
+from basewright.feeds.cadence import image_cadence
+from basewright.feeds.official import published_image
+from basewright.lock import LockedImage
+from basewright.oci.blob import BlobStore
+from basewright.oci.digest import Digest
+from basewright.oci.pull import pull_image, resolve
+from basewright.oci.reference import Reference, parse_reference
+from basewright.oci.registry import RegistrySource
+from basewright.strategy import Platform, PublishedBase
+
+
+class PublishedAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A base and, where its registry answered, what its tag stands for now."""
+
+    base: BaseImage | UnreachableBase
+    locked: LockedImage | None
+
+
+def provide_published(
+    base: PublishedBase,
+    platform: Platform,
+    *,
+    locked: LockedImage | None,
+    http: PooledHttp,
+    store: BlobStore,
+    spool_directory: Path,
+    now: datetime.datetime,
+    progress: Progress,
+) -> PublishedAnswer:
+    """Pulls the image that `locked` names (or the tag stands for now). Raises InputError where the registry says that
+    there is no such image, HostileInputError where it lies; a registry out of reach is an answer, not an error."""
+    reference = parse_reference(base.reference)
+    source = RegistrySource(_pinned(reference, locked), http)
+    try:
+        progress(f"asking the registry for {base.reference}")
+        found = resolve(source, architecture=platform.architecture)
+        size = sum(layer.size for layer in found.manifest.layers)
+        missing = sum(layer.size for layer in found.manifest.layers if layer.checked_digest not in store)
+        if missing:
+            progress(f"pulling {base.reference}: {missing / 1e6:.0f} of {size / 1e6:.0f} MB")
+        image = pull_image(source, store, architecture=platform.architecture, resolved=found)
+    except OutOfReachError as error:
+        return PublishedAnswer(base=_unreachable(base.reference, platform, error.message), locked=locked)
+    loaded = load_base(
+        image,
+        name=base.reference,
+        spool_directory=spool_directory,
+        digest=found.manifest_digest,
+        cadence_of=base.reference,
+    )
+    entry = locked or LockedImage(
+        index_digest=found.top_digest, platforms={}, seen_at=now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    )
+    entry = msgspec.structs.replace(
+        entry, index_digest=str(entry.index_digest), platforms={**entry.platforms, platform: str(found.manifest_digest)}
+    )
+    return PublishedAnswer(base=loaded, locked=entry)
+
+
+def _pinned(reference: Reference, locked: LockedImage | None) -> Reference:
+    if locked is None or reference.digest is not None:
+        return reference
+    return msgspec.structs.replace(reference, digest=Digest(locked.index_digest))
+
+
+def _unreachable(reference: str, platform: Platform, why: str) -> UnreachableBase:
+    """What the shipped snapshot knows of an image whose registry could not be asked."""
+    known = published_image(reference, platform)
+    reason = f"the registry of {reference} could not be asked ({why})"
+    cadence = image_cadence(reference) or NotMeasured(reason=f"no history of rebuilds is known for {reference}")
+    if known is None:
+        return UnreachableBase(
+            name=reference,
+            reason=f"{reason}, and nothing is published of it in the shipped snapshot",
+            runtime=RuntimeFacts(),
+            size=None,
+            cadence=cadence,
+        )
+    contents = known.contents
+    return UnreachableBase(
+        name=reference,
+        reason=reason,
+        runtime=known.runtime,
+        size=known.size,
+        layers=len(known.manifest.layers) if known.manifest else 0,
+        packages=tuple(name for name, _ in contents.packages) if contents else (),
+        notes=(known.source, *known.notes),
+        cadence=cadence,
+    )
