@@ -1,0 +1,46 @@
+"""`basewright build CANDIDATE -o DIR|FILE`."""
+
+from pathlib import Path
+
+import click
+
+from basewright.cli.options import common_options, world_of
+from basewright.cli.talk import Talk
+
+
+@click.command("build")
+@click.argument("candidate")
+@click.option("--output", "-o", type=click.Path(path_type=Path), required=True, help="A folder, or a file that ends in .tar.")
+@click.option(
+    "--directory", "-C", type=click.Path(path_type=Path), default=Path(), help="The folder of basewright.toml. [default: .]"
+)
+@click.option("--platform", type=click.Choice(["linux/amd64", "linux/arm64"]), help="Default: the strategy's first.")
+@click.option("--update-lock", is_flag=True, help="Resolve tags, packages and toolchains anew.")
+@common_options
+def command(
+    candidate: str,
+    output: Path,
+    directory: Path,
+    platform: str | None,
+    update_lock: bool,
+    quiet: bool,
+    verbose: bool,
+    color: bool | None,
+) -> None:
+    """Write CANDIDATE as an OCI layout (a folder) or archive (a file that ends in .tar), the same bytes every time."""
+    from basewright.pipeline import build_candidate
+    from basewright.strategy import Platform, read_strategy
+
+    strategy = read_strategy(directory)
+    with Talk(quiet=quiet, verbose=verbose) as talk:
+        built = build_candidate(
+            strategy,
+            candidate,
+            output,
+            platform=Platform(platform) if platform else None,
+            update_lock=update_lock,
+            world=world_of(talk),
+        )
+    click.echo(built.digest)
+    for line in built.next_steps:
+        click.echo(line, err=True)

@@ -1,0 +1,25 @@
+"""`basewright dockerfile CANDIDATE`."""
+
+from pathlib import Path
+
+import click
+
+from basewright.cli.options import common_options, world_of
+from basewright.cli.talk import Talk
+
+
+@click.command("dockerfile")
+@click.argument("candidate")
+@click.option(
+    "--directory", "-C", type=click.Path(path_type=Path), default=Path(), help="The folder of basewright.toml. [default: .]"
+)
+@common_options
+def command(candidate: str, directory: Path, quiet: bool, verbose: bool, color: bool | None) -> None:
+    """Print CANDIDATE, which rests on a published or an empty base, as a multi-stage Dockerfile."""
+    from basewright.pipeline import render_candidate_dockerfile
+    from basewright.strategy import read_strategy
+
+    strategy = read_strategy(directory)
+    with Talk(quiet=quiet, verbose=verbose) as talk:
+        text = render_candidate_dockerfile(strategy, candidate, world=world_of(talk))
+    click.echo(text, nl=False)

@@ -1,0 +1,62 @@
+"""`basewright evaluate [DIR]`."""
+
+import datetime
+from pathlib import Path
+
+import click
+
+from basewright.cli.options import common_options, read_env_file, world_of
+from basewright.cli.talk import Talk
+from basewright.errors import ExitCode
+
+
+@click.command("evaluate")
+@click.argument("directory", type=click.Path(path_type=Path), default=Path())
+@click.option("--only", multiple=True, metavar="CANDIDATE", help="Evaluate this candidate only; may be repeated.")
+@click.option("--no-run", is_flag=True, help="Build, and do not run: what needs a run is not measured.")
+@click.option("--fresh", is_flag=True, help="Measure again, whatever evidence there is.")
+@click.option("--strict", is_flag=True, help="Exit 3 where anything was not measured.")
+@click.option("--update-lock", is_flag=True, help="Resolve tags, packages and toolchains anew.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Judge lifecycles at another day.")
+@click.option("--env-file", type=click.Path(path_type=Path), help="Variables for the service that are not written down.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Of the order and the draws.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@common_options
+def command(
+    directory: Path,
+    only: tuple[str, ...],
+    no_run: bool,
+    fresh: bool,
+    strict: bool,
+    update_lock: bool,
+    as_of: datetime.datetime | None,
+    env_file: Path | None,
+    seed: int,
+    form: str,
+    quiet: bool,
+    verbose: bool,
+    color: bool | None,
+) -> int:
+    """Build, run and measure every candidate of DIRECTORY's basewright.toml, rank them, write the decision record."""
+    from basewright.pipeline import EvaluateOptions, evaluate
+    from basewright.strategy import read_strategy
+    from basewright.view.catalog import render
+
+    strategy = read_strategy(directory)
+    secrets = read_env_file(env_file) if env_file else {}
+    with Talk(quiet=quiet, verbose=verbose) as talk:
+        world = world_of(talk)
+        options = EvaluateOptions(
+            only=only,
+            run=not no_run,
+            fresh=fresh,
+            update_lock=update_lock,
+            as_of=(as_of or world.now).date(),
+            seed=seed,
+            secrets=secrets,
+        )
+        evaluation = evaluate(strategy, options, world)
+    click.echo(render(evaluation.view, form, color=color), nl=False, color=True)
+    if strict and evaluation.anything_unmeasured and evaluation.exit_code is ExitCode.PASS:
+        return ExitCode.COULD_NOT_TELL
+    return evaluation.exit_code

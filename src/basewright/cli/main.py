@@ -1,0 +1,83 @@
+"""The command: parses, calls one library function, prints. The one place where errors become words and exit codes."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from basewright import __version__
+from basewright.errors import BasewrightError, ExitCode
+
+_VERBS = {
+    "evaluate": "Build, run and measure every candidate; rank them; write the decision record.",
+    "build": "Write one candidate as an OCI layout or archive.",
+    "dockerfile": "Render one candidate as a multi-stage Dockerfile.",
+    "completion": "Print the shell's completion script.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a verb's module when it is called, so that `--help` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        command: click.Command = import_module(f"basewright.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_VERBS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="basewright %(version)s")
+def basewright() -> None:
+    """Makes a container base image decision executable: your service, built, run and measured on every candidate base.
+
+    Exit codes: 0 pass, 1 the gate says no, 2 the input must be fixed, 3 could not tell, 130 interrupted.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit code; with no `argv` (the installed command) it exits with it."""
+    code = _run(list(sys.argv[1:] if argv is None else argv))
+    if argv is None:
+        sys.exit(code)
+    return code
+
+
+def _run(argv: list[str]) -> int:
+    try:
+        result = basewright.main(argv, prog_name="basewright", standalone_mode=False)
+        return int(result) if isinstance(result, int) else ExitCode.PASS
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _say("error: interrupted")
+        return ExitCode.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.FIX_INPUT
+    except BasewrightError as error:
+        if "--verbose" in argv:
+            raise
+        _say(f"error: {error.message}")
+        for line in getattr(error, "output", ()):
+            _say(f"  | {line}")
+        if error.hint:
+            _say(f"hint: {error.hint}")
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return ExitCode.PASS
+
+
+def _say(text: str) -> None:
+    """Control characters of strangers never reach the terminal."""
+    shown = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
+    click.echo(shown, err=True)

@@ -1,0 +1,80 @@
+"""What the verbs share: common options, the env file, and the world that is handed to the pipeline."""
+
+import datetime
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from basewright.cli.talk import Talk
+from basewright.errors import InputError
+from basewright.world import World
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+_MAX_ENV_BYTES = 1 << 20
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def common_options(function: _Function) -> _Function:
+    """--quiet, --verbose, --color/--no-color (NO_COLOR is honoured)."""
+    for option in (
+        click.option("--color/--no-color", "color", default=None, help="Colour the table; default: where it is a terminal."),
+        click.option("--verbose", is_flag=True, help="Say what is done, and show tracebacks."),
+        click.option("--quiet", is_flag=True, help="Say nothing but results and errors."),
+    ):
+        function = option(function)
+    return function
+
+
+def world_of(talk: Talk) -> World:
+    """This machine: its clock, its processes, its network, its cache."""
+    from basewright._disk import cache_directory
+    from basewright._http import PooledHttp
+    from basewright._process import HostProcess
+
+    return World(
+        process=HostProcess(),
+        http=PooledHttp(),
+        cache=cache_directory(),
+        now=datetime.datetime.now(datetime.UTC),
+        epoch=source_date_epoch(),
+        progress=talk.progress,
+        notice=talk.notice,
+    )
+
+
+def source_date_epoch() -> int | None:
+    """SOURCE_DATE_EPOCH in seconds, None where it is not set. Raises InputError."""
+    text = os.environ.get("SOURCE_DATE_EPOCH")
+    if not text:
+        return None
+    if not text.isdigit() or int(text) > 2**33 - 1:
+        raise InputError(f"SOURCE_DATE_EPOCH is {text!r}, not seconds since 1970")
+    return int(text)
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """`NAME=value` lines as docker's --env-file reads them: `#` starts a comment line, quotes are kept; a bare `NAME`
+    takes the value from this process's environment. Raises InputError, which never shows a value."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    if len(data) > _MAX_ENV_BYTES:
+        raise InputError(f"{path} is larger than {_MAX_ENV_BYTES:,} bytes")
+    variables = {}
+    for number, line in enumerate(data.decode("utf-8", "surrogateescape").split("\n"), 1):
+        text = line.rstrip("\r").lstrip()
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not _VARIABLE.fullmatch(name) or "\0" in value:
+            raise InputError(f"{path}: line {number} is not NAME=value")
+        if equals:
+            variables[name] = value
+        elif name in os.environ:
+            variables[name] = os.environ[name]
+    return variables

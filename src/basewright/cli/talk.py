@@ -1,0 +1,50 @@
+"""What a command says while it works: on stderr, silent where that is no terminal."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+
+class Talk:
+    """Progress, one line that changes on a terminal; plain lines with `verbose`; nothing otherwise or with `quiet`."""
+
+    def __init__(self, *, quiet: bool, verbose: bool) -> None:
+        self._terminal = sys.stderr.isatty() and not quiet and not verbose
+        self._verbose = verbose
+        self._quiet = quiet
+        self._started = time.monotonic()
+        self._width = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._clear()
+
+    def progress(self, text: str) -> None:
+        """What is being done now."""
+        shown = "".join(each if each.isprintable() else "?" for each in text)
+        seconds = time.monotonic() - self._started
+        if self._terminal:
+            line = f"{seconds:5.0f} s  {shown}"[:118]
+            sys.stderr.write("\r" + line.ljust(self._width))
+            sys.stderr.flush()
+            self._width = len(line)
+        elif self._verbose:
+            sys.stderr.write(f"{seconds:7.1f} s  {shown}\n")
+
+    def notice(self, text: str) -> None:
+        """Something that the user should know, whatever stderr is; silent with `quiet` only."""
+        self._clear()
+        if not self._quiet:
+            shown = "".join(each if each.isprintable() or each == "\n" else "?" for each in text)
+            sys.stderr.write(shown + "\n")
+
+    def _clear(self) -> None:
+        if self._terminal and self._width:
+            sys.stderr.write("\r" + " " * self._width + "\r")
+            sys.stderr.flush()
+            self._width = 0
