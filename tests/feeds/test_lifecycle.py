@@ -4,10 +4,12 @@ import datetime
 
 import pytest
 
+from basewright.facts import RuntimeFacts
 from basewright.feeds.lifecycle import (
     distribution_lifecycle,
     distribution_series,
     go_lifecycle,
+    known_lifecycles,
     python_lifecycle,
     release_dates,
 )
@@ -106,3 +108,9 @@ def test_release_dates_are_in_order_and_dated() -> None:
     assert releases[-1] == ("1.24.13", datetime.date(2026, 2, 4))
     assert [day for _, day in releases] == sorted(day for _, day in releases)
     assert release_dates("cobol") == {}
+
+
+def test_a_runtimes_lifecycles_are_those_that_are_known() -> None:
+    runtime = RuntimeFacts(distribution="alpine", distribution_version="3.18.9", go_version="1.24.13")
+    assert [fact.subject for fact in known_lifecycles(runtime)] == ["Alpine 3.18", "Go 1.24"]
+    assert known_lifecycles(RuntimeFacts()) == ()

@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from basewright.facts import Basis
-from basewright.feeds.official import published_image
+from basewright.feeds.official import published_image, tag_runtime
 
 SLIM_INDEX = "sha256:9662417aace5ae7b8e2609cce472b72a8958e134ba372808abe9cc1a0c0125e6"
 
@@ -125,3 +125,35 @@ def test_a_digest_of_another_build_is_told() -> None:
 )
 def test_what_is_not_known_is_none(reference: str) -> None:
     assert published_image(reference, "linux/amd64") is None
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ("python:3.12-slim", ("debian", "13", "glibc", "2.41", "3.12.14")),
+        ("python:3.13-alpine3.23", ("alpine", "3.23", "musl", "1.2.5", "3.13.15")),
+        ("alpine:3.18.9", ("alpine", "3.18.9", "musl", "1.2.4", None)),
+        ("alpine:3.19", ("alpine", "3.19.9", "musl", None, None)),
+        ("debian:12-slim", ("debian", "12", "glibc", "2.36", None)),
+        ("ubuntu:24.04", ("ubuntu", "24.04", "glibc", None, None)),
+        ("buildpack-deps:trixie", ("debian", "13", "glibc", "2.41", None)),
+        ("busybox", (None, None, None, None, None)),
+    ],
+)
+def test_a_tags_full_name_says_what_runs_there(reference: str, expected: tuple[str | None, ...]) -> None:
+    runtime = tag_runtime(reference)
+    assert runtime is not None
+    assert expected == (
+        runtime.distribution,
+        runtime.distribution_version,
+        runtime.libc,
+        runtime.libc_version,
+        runtime.python_version,
+    )
+    assert tag_runtime("ghcr.io/a/b:1") is None
+
+
+def test_an_image_without_a_package_list_has_its_releases_libc() -> None:
+    image = published_image("debian:bookworm-slim", "linux/arm64")
+    assert image is not None
+    assert (image.runtime.libc, image.runtime.libc_version) == ("glibc", "2.36")

@@ -10,20 +10,13 @@ from functools import cache
 
 import msgspec
 
+from basewright.errors import InputError
 from basewright.feeds.lifecycle import distribution_series
 from basewright.feeds.snapshot import Dataset, read_dataset
+from basewright.oci.reference import parse_reference
 
-_HOSTS = (
-    "docker.io/library/",
-    "index.docker.io/library/",
-    "registry-1.docker.io/library/",
-    "public.ecr.aws/docker/library/",
-)
+_HOMES = (("docker.io", "library/"), ("registry-1.docker.io", "library/"), ("public.ecr.aws", "docker/library/"))
 """Where the official images are: Docker Hub by its names, and the copy that Docker itself keeps at AWS."""
-_REFERENCE = re.compile(
-    r"(?P<name>[a-z0-9]+(?:[._-][a-z0-9]+)*)(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
-    r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
-)
 _VERSION = re.compile(r"\d+(?:\.\d+)*")
 
 
@@ -88,15 +81,15 @@ class _Cadence(Dataset, frozen=True, kw_only=True):
 
 def parse_library_tag(reference: str) -> LibraryTag | None:
     """The official image that `reference` names, as Docker reads it; None: it names another repository."""
-    name = reference.strip()
-    host = next((each for each in _HOSTS if name.startswith(each)), None)
-    if host is None and name.startswith("docker.io/"):
-        host = "docker.io/"
-    match = _REFERENCE.fullmatch(name.removeprefix(host) if host else name.removeprefix("library/"))
-    if match is None:
+    try:
+        parsed = parse_reference(reference)
+    except InputError:
         return None
-    tag = match["tag"] or (None if match["digest"] else "latest")
-    return LibraryTag(image=match["name"], tag=tag, digest=match["digest"])
+    for registry, folder in _HOMES:
+        image = parsed.repository.removeprefix(folder)
+        if parsed.registry == registry and image != parsed.repository and "/" not in image:
+            return LibraryTag(image=image, tag=parsed.tag, digest=parsed.digest)
+    return None
 
 
 def tag_history(reference: str) -> TagHistory | None:

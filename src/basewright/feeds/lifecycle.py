@@ -10,7 +10,7 @@ from functools import cache
 
 import msgspec
 
-from basewright.facts import LifecycleFact
+from basewright.facts import LifecycleFact, RuntimeFacts
 from basewright.feeds.snapshot import Dataset, read_dataset
 
 _PRODUCTS = {
@@ -80,6 +80,16 @@ def python_lifecycle(version: str) -> LifecycleFact | None:
 def go_lifecycle(version: str) -> LifecycleFact | None:
     """Support of a toolchain's minor version: `1.24.13` or `go1.24` → Go 1.24."""
     return _lifecycle("toolchain", "go", "Go", _minor(version.removeprefix("go")))
+
+
+def known_lifecycles(runtime: RuntimeFacts) -> tuple[LifecycleFact, ...]:
+    """What is known of a runtime's distribution, interpreter and toolchain, in this order."""
+    facts = (
+        distribution_lifecycle(runtime.distribution or "", runtime.distribution_version),
+        python_lifecycle(runtime.python_version or ""),
+        go_lifecycle(runtime.go_version or ""),
+    )
+    return tuple(fact for fact in facts if fact)
 
 
 def release_dates(product: str) -> Mapping[str, tuple[tuple[str, datetime.date], ...]]:

@@ -4,6 +4,7 @@ A published size and the published contents may be those of two builds; each car
 """
 
 import datetime
+import re
 from functools import cache
 
 import msgspec
@@ -17,10 +18,14 @@ from basewright.feeds.library import (
     split_version,
     tag_history,
 )
+from basewright.feeds.lifecycle import distribution_series
 from basewright.feeds.snapshot import Dataset, read_dataset
 
 _RELEASE_FIELDS = {"alpine": "distribution_version", "golang": "go_version", "python": "python_version"}
 """Image → what of its runtime a version in its tag is."""
+_LIBCS = {"alpine": "musl", "debian": "glibc", "ubuntu": "glibc"}
+_DOCKER_PYTHON = "/usr/local/bin/python3"
+"""In every variant of docker-library/python."""
 
 
 class PublishedLayer(msgspec.Struct, frozen=True, array_like=True):
@@ -131,7 +136,7 @@ def published_image(reference: str, platform: str) -> PublishedImage | None:
     image, platform = _official().images[name], _plain(platform)
     if platform not in image.registry.platforms:
         return None
-    manifest, contents, runtime = image.registry.manifests.get(platform), image.contents, image.runtime
+    manifest, contents, runtime = image.registry.manifests.get(platform), image.contents, _with_libc(image.runtime)
     release = _named_release(named, name)
     if release:
         field = _RELEASE_FIELDS.get(named.image)
@@ -151,6 +156,55 @@ def published_image(reference: str, platform: str) -> PublishedImage | None:
         runtime=runtime,
         notes=tuple(_notes(named, history, image, manifest, contents)),
     )
+
+
+def tag_runtime(reference: str) -> RuntimeFacts | None:
+    """What an official tag's full name says of its runtime, where nothing else is published of it.
+
+    `python:3.12-slim` became `3.12.14-slim-trixie`: Python 3.12.14 on Debian 13. The libc's version is that of the
+    snapshot's images of the same distribution release, which does not change it. None: the tag is not known.
+    """
+    history = tag_history(reference)
+    if history is None or not history.changes:
+        return None
+    alias = history.changes[-1][1]
+    version, _ = split_version(alias)
+    facts = {_RELEASE_FIELDS[history.image]: version} if history.image in _RELEASE_FIELDS else {}
+    if history.image == "alpine":
+        facts["distribution"] = "alpine"
+    else:
+        facts |= _distribution(f"{alias}-{history.tag}")
+    if history.image == "python":
+        facts["interpreter"] = _DOCKER_PYTHON
+    return _with_libc(RuntimeFacts(**facts))
+
+
+def _distribution(tag: str) -> dict[str, str]:
+    """`3.12.14-slim-trixie` → Debian 13; `3.13.15-alpine3.24` → Alpine 3.24; else nothing."""
+    alpine = re.search(r"alpine-?(\d+\.\d+)", tag)
+    if alpine:
+        return {"distribution": "alpine", "distribution_version": alpine[1]}
+    for word in filter(str.isalpha, tag.split("-")):
+        for distribution in ("debian", "ubuntu"):
+            series = distribution_series(distribution, word)
+            if series and series.version:
+                return {"distribution": distribution, "distribution_version": series.version}
+    return {}
+
+
+def _with_libc(runtime: RuntimeFacts) -> RuntimeFacts:
+    """Fills in the libc: a distribution's release keeps its version, so another image of the same one tells it."""
+    if runtime.libc_version or runtime.distribution not in _LIBCS:
+        return runtime
+    release = _release_line(runtime)
+    others = (image.runtime for image in _official().images.values())
+    versions = (each.libc_version for each in others if each.libc_version and _release_line(each) == release)
+    return msgspec.structs.replace(runtime, libc=_LIBCS[runtime.distribution], libc_version=next(versions, None))
+
+
+def _release_line(runtime: RuntimeFacts) -> tuple[str | None, str]:
+    """Alpine 3.18.9 is of Alpine 3.18."""
+    return runtime.distribution, ".".join((runtime.distribution_version or "").split(".")[:2])
 
 
 def _plain(platform: str) -> str:
