@@ -1,0 +1,113 @@
+"""What could answer a strategy: a base, an app and a platform, with the choices that the strategy left open made."""
+
+import platform as host
+from pathlib import Path
+
+import msgspec
+
+from basewright.errors import InputError
+from basewright.strategy import Bytecode, Candidate, GoApp, Platform, PythonApp, Strategy
+
+_MACHINES = {
+    "x86_64": Platform.LINUX_AMD64,
+    "amd64": Platform.LINUX_AMD64,
+    "aarch64": Platform.LINUX_ARM64,
+    "arm64": Platform.LINUX_ARM64,
+}
+
+
+class Option(msgspec.Struct, frozen=True, kw_only=True):
+    """One candidate on the platform that it is measured on. `platforms` are all that the service targets."""
+
+    candidate: Candidate
+    platform: Platform
+    platforms: tuple[Platform, ...]
+    command: tuple[str, ...]
+    """Of a Python app, or the arguments of a Go binary."""
+    bytecode: Bytecode
+
+    @property
+    def name(self) -> str:
+        return self.candidate.name
+
+
+def host_platform() -> Platform | None:
+    """Linux on this machine's architecture; None where basewright knows no images for it."""
+    return _MACHINES.get(host.machine().lower())
+
+
+def plan(strategy: Strategy, *, only: tuple[str, ...] = (), platform: Platform | None = None) -> tuple[Option, ...]:
+    """The options of a strategy, in its order. Raises InputError for a name that is not in it, a folder that does not
+    exist or leaves the repository, and a Python app without a command."""
+    names = [candidate.name for candidate in strategy.candidates]
+    for name in only:
+        if name not in names:
+            raise InputError(f"{strategy.file_name} has no candidate {name!r}", hint="it has: " + ", ".join(names))
+    platforms = target_platforms(strategy)
+    here = host_platform()
+    measured = platform or (here if here in platforms else platforms[0])
+    options = []
+    for index, candidate in enumerate(strategy.candidates):
+        if only and candidate.name not in only:
+            continue
+        where = f'{strategy.file_name}: candidate[{index}] (candidate "{candidate.name}")'
+        app_directory(strategy, candidate, where=where)
+        command = candidate.command or strategy.service.command
+        if isinstance(candidate.app, GoApp):
+            command = candidate.arguments
+        elif not command:
+            raise InputError(
+                f"{where}: a Python app needs a command",
+                hint='command = ["uvicorn", "package:app", "--host", "0.0.0.0", "--port", "8000"] in [service]',
+            )
+        options.append(
+            Option(
+                candidate=candidate,
+                platform=measured,
+                platforms=platforms,
+                command=command,
+                bytecode=_bytecode(strategy, candidate),
+            )
+        )
+    return tuple(options)
+
+
+def target_platforms(strategy: Strategy) -> tuple[Platform, ...]:
+    """Those of the strategy, else linux on the host's architecture. Raises InputError on another host."""
+    if strategy.target.platforms:
+        return strategy.target.platforms
+    here = host_platform()
+    if here is None:
+        raise InputError(
+            f"this machine's architecture, {host.machine()}, has no default platform",
+            hint='say platforms = ["linux/amd64"] in [target]',
+        )
+    return (here,)
+
+
+def app_directory(strategy: Strategy, candidate: Candidate, *, where: str = "") -> Path:
+    """The folder of a candidate's app, links followed. Raises InputError where it is no folder of the repository."""
+    app = candidate.app
+    named = app.python if isinstance(app, PythonApp) else app.go
+    place = f"{where or candidate.name}: the app's folder {named!r}"
+    folder = (strategy.directory / named).resolve()
+    if not folder.is_dir():
+        raise InputError(f"{place} does not exist", hint=f"it is looked for in {strategy.directory}")
+    if not folder.is_relative_to(repository(strategy.directory)):
+        raise InputError(f"{place} lies outside the repository", hint="an app lies in the strategy's repository")
+    return folder
+
+
+def repository(directory: Path) -> Path:
+    """The nearest folder at or above `directory` that git knows as a checkout, else `directory` itself."""
+    start = directory.resolve()
+    for folder in (start, *start.parents):
+        if (folder / ".git").exists():
+            return folder
+    return start
+
+
+def _bytecode(strategy: Strategy, candidate: Candidate) -> Bytecode:
+    if isinstance(candidate.app, GoApp):
+        return Bytecode.NONE
+    return candidate.bytecode or strategy.bytecode
