@@ -4,16 +4,14 @@ from pathlib import Path
 
 import click
 
-from basewright.cli.options import common_options, world_of
+from basewright.cli.options import common_options, directory_option, world_of
 from basewright.cli.talk import Talk
 
 
 @click.command("build")
 @click.argument("candidate")
-@click.option("--output", "-o", type=click.Path(path_type=Path), required=True, help="A folder, or a file that ends in .tar.")
-@click.option(
-    "--directory", "-C", type=click.Path(path_type=Path), default=Path(), help="The folder of basewright.toml. [default: .]"
-)
+@click.option("--output", "-o", type=click.Path(path_type=Path), required=True, help="A folder, or a .tar file.")
+@directory_option
 @click.option("--platform", type=click.Choice(["linux/amd64", "linux/arm64"]), help="Default: the strategy's first.")
 @click.option("--update-lock", is_flag=True, help="Resolve tags, packages and toolchains anew.")
 @common_options

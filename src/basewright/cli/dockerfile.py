@@ -4,15 +4,13 @@ from pathlib import Path
 
 import click
 
-from basewright.cli.options import common_options, world_of
+from basewright.cli.options import common_options, directory_option, world_of
 from basewright.cli.talk import Talk
 
 
 @click.command("dockerfile")
 @click.argument("candidate")
-@click.option(
-    "--directory", "-C", type=click.Path(path_type=Path), default=Path(), help="The folder of basewright.toml. [default: .]"
-)
+@directory_option
 @common_options
 def command(candidate: str, directory: Path, quiet: bool, verbose: bool, color: bool | None) -> None:
     """Print CANDIDATE, which rests on a published or an empty base, as a multi-stage Dockerfile."""

@@ -18,8 +18,8 @@ from basewright.errors import ExitCode
 @click.option("--strict", is_flag=True, help="Exit 3 where anything was not measured.")
 @click.option("--update-lock", is_flag=True, help="Resolve tags, packages and toolchains anew.")
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Judge lifecycles at another day.")
-@click.option("--env-file", type=click.Path(path_type=Path), help="Variables for the service that are not written down.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Of the order and the draws.")
+@click.option("--env-file", type=click.Path(path_type=Path), help="Variables that are not written down.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Of order and draws.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @common_options
 def command(

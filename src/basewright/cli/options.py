@@ -21,12 +21,17 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def common_options(function: _Function) -> _Function:
     """--quiet, --verbose, --color/--no-color (NO_COLOR is honoured)."""
     for option in (
-        click.option("--color/--no-color", "color", default=None, help="Colour the table; default: where it is a terminal."),
+        click.option("--color/--no-color", "color", default=None, help="Default: where it is a terminal."),
         click.option("--verbose", is_flag=True, help="Say what is done, and show tracebacks."),
         click.option("--quiet", is_flag=True, help="Say nothing but results and errors."),
     ):
         function = option(function)
     return function
+
+
+directory_option = click.option(
+    "--directory", "-C", type=click.Path(path_type=Path), default=Path(), help="The folder of basewright.toml."
+)
 
 
 def world_of(talk: Talk) -> World:
