@@ -21,6 +21,13 @@ LIFECYCLE_PRODUCTS = (
     "almalinux", "alpine-linux", "amazon-linux", "debian", "go", "python", "rhel", "rocky-linux", "ubuntu",
 )  # fmt: skip
 RELEASE_PRODUCTS = ("go", "python")
+TAG_ALIASES = {
+    "alpine": {"3": "latest"},
+    "golang": {"1": "latest", "alpine": "1-alpine"},
+    "python": {"alpine": "3-alpine", "latest": "3", "slim": "3-slim"},
+}
+"""Tags that a library file gives on one line, read in docker-library/official-images at 00214788d015 (alpine),
+005af6d97459 (golang) and 01732a42e52e (python); the source has the history of the second only."""
 PLATFORMS = {"linux/amd64": "linux/amd64", "linux/arm64": "linux/arm64", "linux/arm64/v8": "linux/arm64"}
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -129,7 +136,7 @@ def image_cadence(document: Record) -> Record:
                 "base": sorted(set(map(day, entry["combined_change_dates"])) - set(changes)),
                 "removed": day(entry["removed_on"]) if entry["removed_on"] else None,
             }
-    return header(document, "image-cadence") | {"since": document["since"], "images": images}
+    return header(document, "image-cadence") | {"since": document["since"], "aliases": TAG_ALIASES, "images": images}
 
 
 def official_images(document: Record) -> Record:

@@ -6,7 +6,7 @@ import pytest
 
 from basewright.facts import Basis
 from basewright.feeds.cadence import go_cadence, image_cadence
-from basewright.feeds.library import _cadence, split_version
+from basewright.feeds.library import _cadence, _sibling, split_version
 from basewright.feeds.lifecycle import distribution_lifecycle, go_lifecycle, python_lifecycle
 
 AS_OF = datetime.date(2026, 8, 21)
@@ -60,7 +60,13 @@ def test_a_tag_spelled_out_is_known_since_the_two_became_the_same() -> None:
 
 @pytest.mark.parametrize(
     ("written", "known"),
-    [("debian:12-slim", "debian:bookworm-slim"), ("ubuntu:noble", "ubuntu:24.04"), ("golang", "golang:latest")],
+    [
+        ("debian:12-slim", "debian:bookworm-slim"),
+        ("ubuntu:noble", "ubuntu:24.04"),
+        ("python:slim", "python:3-slim"),
+        ("golang", "golang:latest"),
+        ("alpine:3", "alpine:latest"),
+    ],
 )
 def test_a_distribution_by_its_other_name(written: str, known: str) -> None:
     cadence = image_cadence(written)
@@ -72,7 +78,7 @@ def test_a_distribution_by_its_other_name(written: str, known: str) -> None:
 @pytest.mark.parametrize(
     "reference",
     [
-        "alpine:3",
+        "alpine:4",
         "alpine:99",
         "python:2.7",
         "python:3.12.11-slim-bookworm",
@@ -114,3 +120,24 @@ def test_no_tag_outlives_its_maker_unnoticed() -> None:
             last = max((*known.base, known.changes[-1][0]))
             if fact and fact.eol and fact.eol <= AS_OF:
                 assert last > fact.eol, f"{image}:{tag}"
+
+
+def test_a_variant_that_no_tag_stands_for_any_more_is_estimated() -> None:
+    cadence = image_cadence("python:3.12-slim-bookworm")
+    assert cadence is not None
+    assert cadence.basis is Basis.MODELLED
+    assert "estimated from the releases of python:3.12-slim" in cadence.source
+    assert not cadence.ended
+    assert datetime.date(2025, 8, 12) not in cadence.own_change_dates, "the day on which 3.12-slim moved to trixie"
+    assert image_cadence("python:3.12-slim-bullseye") is None, "no sign that it is still built"
+
+
+@pytest.mark.parametrize("variant", ["-slim-bookworm", "-bookworm"])
+def test_the_estimate_agrees_with_a_history_that_is_known(variant: str) -> None:
+    tags = dict(_cadence().images["python"])
+    known = tags.pop(f"3.13{variant}")
+    estimate = _sibling("python", f"3.13{variant}", tags | {f"9.9{variant}": known})
+    assert estimate is not None
+    estimated = {day for day, _ in estimate.changes}
+    missed = {day for day, _ in known.changes} ^ estimated
+    assert missed == {datetime.date(2025, 8, 12)}, "only the day on which the default moved to trixie"

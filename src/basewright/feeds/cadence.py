@@ -17,7 +17,7 @@ def image_cadence(reference: str) -> CadenceFacts | None:
     own = tuple(sorted({day for day, _ in history.changes}))
     return CadenceFacts(
         subject=f"{history.image}:{history.tag}",
-        basis=Basis.PUBLISHED,
+        basis=Basis.MODELLED if history.estimated else Basis.PUBLISHED,
         source=_source(history),
         change_dates=tuple(sorted({*own, *history.base_changes})),
         own_change_dates=own,
@@ -51,7 +51,9 @@ def go_cadence(version: str) -> CadenceFacts | None:
 
 def _source(history: TagHistory) -> str:
     text = f"docker-library/official-images to {history.known_until}"
-    if history.followed:
+    if history.estimated:
+        text += f", estimated from the releases of {history.followed} and the changes of this variant's base"
+    elif history.followed:
         text += f", followed through {history.followed}"
     if history.superseded:
         return f"{text}; the next release took over on {history.superseded}"

@@ -53,6 +53,8 @@ class TagHistory(msgspec.Struct, frozen=True, kw_only=True):
     """When the next release took over from a tag that names one release."""
     followed: str = ""
     """The tag that this one is followed through, where the data hold no history of its own name."""
+    estimated: bool = False
+    """Put together from the releases of one tag and the base of another, both of which changed with this one."""
 
     @property
     def periods(self) -> tuple[TagPeriod, ...]:
@@ -76,6 +78,7 @@ class _Tag(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 class _Cadence(Dataset, frozen=True, kw_only=True):
     since: datetime.date
+    aliases: dict[str, dict[str, str]]
     images: dict[str, dict[str, _Tag]]
 
 
@@ -96,7 +99,8 @@ def tag_history(reference: str) -> TagHistory | None:
     """The history of an official image's tag, a digest left aside; None: nothing is known of it.
 
     A tag that names one release (`3.13.5-slim`) is followed through its minor version's, one that spells out what
-    another stands for (`3.12-slim-trixie`) through that one, from the day on which they became the same.
+    another stands for (`3.12-slim-trixie`) through that one, from the day on which they became the same. A variant
+    that is no longer what a tag stands for (`3.12-slim-bookworm`) is estimated: see `_sibling`.
     """
     named = parse_library_tag(reference)
     data = _cadence()
@@ -106,7 +110,9 @@ def tag_history(reference: str) -> TagHistory | None:
     tag = _usual_name(named.image, named.tag, tags)
     if tag in tags:
         return _history(named.image, tag, tags[tag])
-    return _one_release(named.image, tag, tags) or _spelled_out(named.image, tag, tags)
+    return (
+        _one_release(named.image, tag, tags) or _spelled_out(named.image, tag, tags) or _sibling(named.image, tag, tags)
+    )
 
 
 def split_version(tag: str) -> tuple[str, str]:
@@ -125,7 +131,8 @@ def is_release_of(alias: str, tag: str) -> bool:
 
 
 def _usual_name(image: str, tag: str, tags: dict[str, _Tag]) -> str:
-    """`debian:12-slim` is `bookworm-slim`, `ubuntu:noble` is `24.04`: the name by which the data know it."""
+    """`python:slim` is `3-slim`, `debian:12-slim` is `bookworm-slim`, `ubuntu:noble` is `24.04`: as the data say it."""
+    tag = _cadence().aliases.get(image, {}).get(tag, tag)
     head, dash, rest = tag.partition("-")
     series = None if tag in tags else distribution_series(image, head)
     if series is None or "." in head.removeprefix(series.version or ""):
@@ -166,6 +173,39 @@ def _spelled_out(image: str, tag: str, tags: dict[str, _Tag]) -> TagHistory | No
         if same_version and known.changes and is_release_of(known.changes[-1][1], tag):
             return _part(image, tag, followed, known, lambda alias: is_release_of(alias, tag))
     return None
+
+
+def _sibling(image: str, tag: str, tags: dict[str, _Tag]) -> TagHistory | None:
+    """`3.12-slim-bookworm` from the releases of `3.12-slim` and the base of `3.13-slim-bookworm`, which is still built.
+
+    All variants of a release change in one commit; where both are known (python, golang, node on Debian) this gives
+    every change but the day on which the default variant moved.
+    """
+    version, variant = split_version(tag)
+    followed = version + re.sub(r"(-[a-z]+|\d+\.\d+)$", "", variant)
+    same_variant = (known for name, known in tags.items() if split_version(name)[1] == variant)
+    witness = next((known for known in same_variant if not known.removed and known.changes), None)
+    if not version or not variant or witness is None or followed not in tags:
+        return None
+    first, changes, previous = witness.changes[0][0], [], ("", "")
+    for day, alias in tags[followed].changes:
+        release = split_version(alias)
+        moved = release[0] == previous[0] and release[1] != previous[1]
+        previous = release
+        if day >= first and not moved:
+            changes.append((day, release[0] + variant))
+    if not changes:
+        return None
+    return TagHistory(
+        image=image,
+        tag=tag,
+        changes=tuple(changes),
+        base_changes=tuple(day for day in witness.base if day >= changes[0][0]),
+        removed=tags[followed].removed,
+        followed=f"{image}:{followed}",
+        estimated=True,
+        known_until=_cadence().as_of,
+    )
 
 
 def _part(image: str, tag: str, followed: str, known: _Tag, belongs: Callable[[str], bool]) -> TagHistory | None:
