@@ -11,7 +11,7 @@ from basewright.bases.loaded import load_base
 from basewright.errors import OutOfReachError
 from basewright.facts import NotMeasured, RuntimeFacts
 from basewright.feeds.cadence import image_cadence
-from basewright.feeds.official import published_image
+from basewright.feeds.official import published_image, tag_runtime
 from basewright.lock import LockedImage
 from basewright.oci.blob import BlobStore
 from basewright.oci.digest import Digest
@@ -84,7 +84,7 @@ def _unreachable(reference: str, platform: Platform, why: str) -> UnreachableBas
         return UnreachableBase(
             name=reference,
             reason=f"{reason}, and nothing is published of it in the shipped snapshot",
-            runtime=RuntimeFacts(),
+            runtime=tag_runtime(reference) or RuntimeFacts(),
             size=None,
             cadence=cadence,
         )
