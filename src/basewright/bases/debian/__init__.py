@@ -1,0 +1,1 @@
+"""The base that is assembled from Debian packages; `distribution` is its public face."""

@@ -1,0 +1,45 @@
+"""Runs a function over many things in a few threads: for downloads and decompression, which wait or release the GIL."""
+
+import threading
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import TypeVar
+
+Thing = TypeVar("Thing")
+Result = TypeVar("Result")
+
+
+def map_parallel(function: Callable[[Thing], Result], things: Sequence[Thing], *, workers: int) -> list[Result]:
+    """Results in the order of `things`. The first error stops what has not begun and is raised.
+
+    The threads are daemons: Ctrl-C ends the program without waiting for a download that stalls.
+    """
+    results: dict[int, Result] = {}
+    todo = iter(range(len(things)))
+    lock, stop = threading.Lock(), threading.Event()
+    done: SimpleQueue[BaseException | None] = SimpleQueue()
+
+    def work() -> None:
+        try:
+            while not stop.is_set():
+                with lock:
+                    index = next(todo, None)
+                if index is None:
+                    break
+                results[index] = function(things[index])
+        except BaseException as error:
+            stop.set()
+            done.put(error)
+        else:
+            done.put(None)
+
+    count = min(workers, len(things))
+    for _ in range(count):
+        threading.Thread(target=work, daemon=True).start()
+    try:
+        errors = [error for error in (done.get() for _ in range(count)) if error is not None]
+    finally:
+        stop.set()
+    if errors:
+        raise errors[0]
+    return [results[index] for index in range(len(things))]
