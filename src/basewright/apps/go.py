@@ -86,7 +86,7 @@ def resolve_go(
         listed = fetch_toolchains(_proxies(process), http)
         version, source = newest_release(words, release_dates=release_dates, listed=listed)
         locked = LockedGo(toolchain=version, source=f"{said}: the newest in {source}")
-    _check_toolchain(GoVersion(locked.toolchain), module, where)
+    _check_toolchain(locked, module, where)
     return locked
 
 
@@ -97,7 +97,11 @@ def _proxies(process: Process) -> str:
         return ""
 
 
-def _check_toolchain(version: GoVersion, module: GoModuleFolder, where: str) -> None:
+def _check_toolchain(locked: LockedGo, module: GoModuleFolder, where: str) -> None:
+    try:
+        version = GoVersion(locked.toolchain)
+    except ValueError as error:
+        raise InputError(f"the lock's Go toolchain: {error}", hint="--update-lock") from None
     if version < OLDEST:
         raise InputError(f"{where}: Go {version} is older than {OLDEST}, the first that basewright builds with")
     least = module.least_go
@@ -142,7 +146,7 @@ def go_application(
     """Everything but the compiling: sources found and checked, toolchain and modules downloaded (and timed)."""
     module = find_module(strategy_directory, candidate)
     package = find_main_package(module, candidate, platform.architecture)
-    _check_toolchain(GoVersion(locked.toolchain), module, f'toolchain (candidate "{candidate.name}")')
+    _check_toolchain(locked, module, f'toolchain (candidate "{candidate.name}")')
     application = GoApplication(
         candidate=candidate,
         module=module,
@@ -176,7 +180,7 @@ class GoApplication:
         self.package = package
         self.toolchain = toolchain
         self.platform = platform
-        self.name = _binary_name(module, package)
+        self.name = binary_name(module, package)
         self.toolchain_seconds = 0.0
         self.modules_seconds = 0.0
         self.listing = Listing(packages=())
@@ -360,7 +364,7 @@ class GoApplication:
             )
 
 
-def _binary_name(module: GoModuleFolder, package: str) -> str:
+def binary_name(module: GoModuleFolder, package: str) -> str:
     """As `go build` names it: the last element of the package's path, a major version's left out."""
     path = f"{module.mod.module or module.folder.name}/{package.removeprefix('.').removeprefix('/')}".rstrip("/")
     parts = [part for part in path.split("/") if part]

@@ -1,0 +1,83 @@
+"""A candidate as the multi-stage Dockerfile that a team would have written by hand, on a published or an empty base.
+
+Reads what lies in the application's folder, and nothing else. Clean under hadolint: where one of its rules is set
+aside, the line above says why.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from basewright.bases.base import NONROOT
+from basewright.build import dockerfile_python, dockerfile_text
+from basewright.build.dockerfile_go import GoStages
+from basewright.errors import InputError
+from basewright.lock import LockedGo, LockedPython
+from basewright.strategy import ArchiveBase, Bytecode, Candidate, DebianBase, GoApp, Platform, Strategy
+
+
+def render_dockerfile(
+    strategy: Strategy,
+    candidate: Candidate,
+    *,
+    digests: Mapping[str, str],
+    locked_go: LockedGo | None = None,
+    locked_python: LockedPython | None = None,
+    bytecode: Bytecode | None = None,
+) -> str:
+    """The Dockerfile. `digests`: reference as the strategy writes it → index digest, where known. A Go app needs
+    `locked_go`; a Python app needs `locked_python` where its own requirements have no hashes.
+
+    Raises InputError for an assembled or archive base, and for what no Dockerfile can say.
+    """
+    if isinstance(candidate.base, DebianBase | ArchiveBase):
+        kind = "is assembled from packages" if isinstance(candidate.base, DebianBase) else "lies in an archive"
+        raise InputError(
+            f'the base of candidate "{candidate.name}" {kind}, so no Dockerfile can start from it',
+            hint=f"basewright build {candidate.name}",
+        )
+    if isinstance(candidate.app, GoApp):
+        if locked_go is None:
+            raise InputError(f'the toolchain of candidate "{candidate.name}" is not locked')
+        platform = (strategy.target.platforms or (Platform.LINUX_AMD64,))[0]
+        go = GoStages(strategy, candidate, locked_go, digests=digests, platform=platform)
+        lines, context = go.lines(), go.context
+        entry: tuple[str, ...] = (go.path,)
+        arguments = candidate.arguments
+    else:
+        chosen = bytecode or candidate.bytecode or strategy.bytecode
+        lines = dockerfile_python.python_stages(strategy, candidate, locked_python, digests=digests, bytecode=chosen)
+        context = dockerfile_python.context_of(strategy, candidate.app)
+        entry = candidate.command or strategy.service.command
+        arguments = ()
+        if not entry:
+            raise InputError(f'candidate "{candidate.name}" has no command', hint="command = [...] in [service]")
+    lines += _ending(strategy, entry, arguments)
+    return "\n".join([*_head(strategy, candidate, context), *lines]) + "\n"
+
+
+def _head(strategy: Strategy, candidate: Candidate, context: Path) -> list[str]:
+    name = strategy.service.name
+    away = context != strategy.directory.resolve()
+    where = f", from {_upwards(strategy.directory.resolve(), context)}" if away else ""
+    return [
+        f'# {name}, candidate "{candidate.name}": written by `basewright dockerfile {candidate.name}`.',
+        f"# docker build -t {name} .   (BuildKit or buildah{where}; keep .git and build output out by .dockerignore)",
+        "",
+    ]
+
+
+def _upwards(directory: Path, context: Path) -> str:
+    return os.path.relpath(context, directory)
+
+
+def _ending(strategy: Strategy, entry: tuple[str, ...], arguments: tuple[str, ...]) -> list[str]:
+    """What runs, as whom; no HEALTHCHECK, which would need a program in the image, and which Fargate does not read."""
+    lines = []
+    if strategy.service.env:
+        lines.append(dockerfile_text.env(strategy.service.env))
+    lines += ["WORKDIR /app", f"USER {NONROOT}:{NONROOT}", f"EXPOSE {strategy.service.port}"]
+    lines.append(dockerfile_text.exec_form("ENTRYPOINT", entry))
+    if arguments:
+        lines.append(dockerfile_text.exec_form("CMD", arguments))
+    return lines
