@@ -3,6 +3,8 @@
 Standard library only: this runs in the sandbox script. A group is locked (flock) while its supervisor lives, so that
 the next run can tell a stale one from one in use, in whichever pid namespace either lives.
 """
+# System calls by name: pathlib costs the script start-up time.
+# ruff: noqa: PTH102, PTH106, PTH110, PTH112, PTH120, PTH123, PTH208
 
 import fcntl
 import os
@@ -130,7 +132,9 @@ def _create_v2(own: str, name: str) -> Cgroup | None:
         if lock is not None:
             directory = f"{parent}/{name}"
             if not os.path.exists(f"{directory}/memory.max"):
-                _write(f"{parent}/cgroup.subtree_control", " ".join(f"+{each}" for each in _ROOM_FOR_CONTROLLERS.split()))
+                _write(
+                    f"{parent}/cgroup.subtree_control", " ".join(f"+{each}" for each in _ROOM_FOR_CONTROLLERS.split())
+                )
             group = Cgroup("cgroup v2", {"all": directory}, [lock])
             if not _may_enter(group):
                 pass

@@ -2,6 +2,8 @@
 
 Standard library only, and nothing is imported after the root has changed: what lies in an image is never loaded by us.
 """
+# System calls by name: pathlib costs the script start-up time.
+# ruff: noqa: PTH101, PTH102, PTH103, PTH110, PTH112, PTH116, PTH120, PTH123, PTH211
 
 import os
 import resource
@@ -56,7 +58,8 @@ def become(
     """Turns this process, the first child of the pid namespace's init, into the program. Never returns.
 
     `status` is told `R` when all is ready, `E <monotonic nanoseconds>` right before exec, `F <reason>` where the image
-    is at fault, `O <reason>` where this machine refuses something; exec waits for a byte from `go`; `entrances` are the cgroup's; the writable layer's directory is sent over the socket `upper`.
+    is at fault, `O <reason>` where this machine refuses something; exec waits
+    for a byte from `go`; `entrances` are the cgroup's; the writable layer's directory is sent over the socket `upper`.
     """
     try:
         ns.prctl(ns.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -87,7 +90,9 @@ def _mount_root(program: Program, upper: int | None) -> None:
     """Enters the image's root, read-only or under a layer that is thrown away, and detaches the host's."""
     ns.unshare(ns.CLONE_NEWNS)
     ns.mount("none", "/", None, ns.MS_REC | ns.MS_PRIVATE)
-    binds = [(os.open(source, os.O_PATH | os.O_CLOEXEC), target, writable) for source, target, writable in program.binds]
+    binds = [
+        (os.open(source, os.O_PATH | os.O_CLOEXEC), target, writable) for source, target, writable in program.binds
+    ]
     if program.writable:
         _stack_writable_root(program, upper)
     else:

@@ -65,7 +65,7 @@ def read_inside(root: Path, path: str, *, max_bytes: int) -> bytes | None:
                 done.append(part)
                 continue
             links += 1
-            target = os.readlink(here)
+            target = str(here.readlink())
         except OSError:
             return None
         if links > _MAX_LINKS:

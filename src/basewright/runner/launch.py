@@ -3,6 +3,8 @@
 Standard library only: this runs in the sandbox script. Each process dies with the one above it, and the pid namespace
 with its init; only the program enters the image's mount namespace, the others stay in the host's.
 """
+# System calls by name: pathlib costs the script start-up time.
+# ruff: noqa: PTH123
 
 import os
 import signal
@@ -28,7 +30,9 @@ class Launched(NamedTuple):
     upper: socket.socket
 
 
-def launch(program: Program, *, user_namespace: bool, stdio: tuple[int, int, int] | None, entrances: list[int]) -> Launched:
+def launch(
+    program: Program, *, user_namespace: bool, stdio: tuple[int, int, int] | None, entrances: list[int]
+) -> Launched:
     """Starts it as far as possible before exec. `stdio` None: no input, both outputs into `output`. Raises OSError."""
     status_read, status_write = os.pipe()
     go_read, go_write = os.pipe()

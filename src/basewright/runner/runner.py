@@ -132,7 +132,7 @@ class Runner(Protocol):
         cwd: str = "/",
         stdin: bytes = b"",
         binds: Sequence[Bind] = (),
-        limits: Limits = Limits(),  # noqa: B008
+        limits: Limits = Limits(),
         max_bytes: int = 64 << 20,
     ) -> Completed:
         """Runs to the end on a read-only root, without a network. `user` is as an image names it: `65532:65532`, `app`,
@@ -150,5 +150,5 @@ class Runner(Protocol):
         user: str = "",
         cwd: str = "/",
         writable_root: bool = False,
-        limits: Limits = Limits(),  # noqa: B008
+        limits: Limits = Limits(),
     ) -> RunningService: ...

@@ -16,7 +16,6 @@ from types import FrameType
 from basewright.runner import cgroup, tally
 from basewright.runner import namespaces as ns
 from basewright.runner.beside import Beside
-from basewright.runner.confinement import Program
 from basewright.runner.launch import Launched, launch, try_namespaces
 from basewright.runner.orders import Lines, Order, tell
 from basewright.runner.written import written_paths
@@ -209,6 +208,8 @@ class _Supervisor:
                     self._end(refused=value, by_machine=word == "O")
                 case "X":
                     self._end(code=os.waitstatus_to_exitcode(int(value)))
+                case _:
+                    continue  # `U`: the maps are written by then
             if self._done:
                 return
         if not chunk:
@@ -278,7 +279,7 @@ class _Supervisor:
                     self._poll.register(self._beside.output, select.POLLIN)
                 case "counters":
                     tell(event="counters", **self._counters())
-                case "stop":
+                case _:
                     self._end(code=0)
 
     def _listening(self) -> list[str]:
