@@ -1,0 +1,233 @@
+"""An evaluation in a terminal: a matrix that folds to the width, and the sentences under it.
+
+Colour repeats what a word or a mark says already. rich is imported here, so import this module late.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from basewright.facts import Basis
+from basewright.strategy import DriverName
+from basewright.view.evaluation import Cell, EvaluationView, Row
+from basewright.view.number import format_score, format_share
+from basewright.view.sentence import (
+    Numbers,
+    could_overturn,
+    not_ranked,
+    provenance,
+    unmeasured,
+    unmeasured_numbers,
+    urgent_ends,
+    verdict,
+)
+from basewright.view.wording import driver_title
+
+MIN_WIDTH = 40
+_PADDING = 2
+_STATUS_STYLES = {"incomplete": "yellow", "disqualified": "red", "failed": "red"}
+_BASIS_SHORT = {Basis.MEASURED: "meas", Basis.PUBLISHED: "publ", Basis.MODELLED: "mod"}
+_Lines = tuple[tuple[str, str], ...]
+"""A cell's lines, each with its style."""
+
+
+def render_terminal(view: EvaluationView, *, width: int, color: bool) -> str:
+    """The whole evaluation as text of at most `width` columns; ANSI sequences only where `color`."""
+    file = io.StringIO()
+    console = Console(
+        file=file,
+        width=max(width, MIN_WIDTH),
+        force_terminal=color,
+        color_system="standard" if color else None,
+        highlight=False,
+        legacy_windows=False,
+    )
+    console.print(_page(view, console.width))
+    return "\n".join(line.rstrip() for line in file.getvalue().split("\n"))
+
+
+def render_svg(view: EvaluationView, *, width: int, title: str) -> str:
+    """A picture of the terminal, for a README."""
+    console = Console(file=io.StringIO(), width=width, record=True, force_terminal=True, highlight=False)
+    console.print(_page(view, width))
+    return console.export_svg(title=title, unique_id="basewright")
+
+
+def _page(view: EvaluationView, width: int) -> RenderableType:
+    parts: list[RenderableType] = [Text(""), _headline(view), Text("")]
+    for table in _matrix(view, width - 2):
+        parts += [table, Text("")]
+    parts += [_legend(view), Text("")]
+    parts += list(_sections(view))
+    return Padding(Group(*parts), (0, 1))
+
+
+def _headline(view: EvaluationView) -> Text:
+    text = Text(verdict(view), style="bold")
+    if view.winner is not None:
+        text.highlight_words([view.winner], "green")
+    overturned = could_overturn(view)
+    if overturned:
+        text.append(f"\nBut {overturned}", style="yellow not bold")
+    return text
+
+
+def _matrix(view: EvaluationView, width: int) -> Iterator[Table]:
+    """The matrix in as many tables as the width asks for, the candidates' column repeated in each."""
+    numbers = unmeasured_numbers(view)
+    first = [_name_lines(view, row) for row in view.ordered]
+    columns = [
+        (_header(view, driver), [_cell_lines(view, row, driver, numbers) for row in view.ordered])
+        for driver in view.drivers
+    ]
+    room = width - _breadth(first) - _PADDING
+    block: list[tuple[_Lines, list[_Lines]]] = []
+    taken = 0
+    for column in columns:
+        need = _breadth([column[0], *column[1]]) + _PADDING
+        if block and taken + need > room:
+            yield _table(view, first, block)
+            block, taken = [], 0
+        block.append(column)
+        taken += need
+    yield _table(view, first, block)
+
+
+def _table(view: EvaluationView, first: Sequence[_Lines], block: Sequence[tuple[_Lines, list[_Lines]]]) -> Table:
+    table = Table(box=None, padding=(0, _PADDING, 0, 0), collapse_padding=True, pad_edge=False)
+    table.add_column(_text((("Candidate", "bold"),)), no_wrap=True, vertical="top", justify="left")
+    for header, _ in block:
+        table.add_column(_text(header), no_wrap=True, justify="right")
+    for at, name in enumerate(first):
+        table.add_row(_text(name), *(_text(cells[at]) for _, cells in block))
+        if at + 1 < len(first):
+            table.add_row("")
+    return table
+
+
+def _header(view: EvaluationView, driver: DriverName) -> _Lines:
+    lines = driver_title(driver).split(" ", 1)
+    cell = next((row.cells[driver] for row in view.rows if row.cells[driver].not_measured is None), None)
+    unit = "" if cell is None else f"{cell.unit} {'↑' if cell.better == 'more' else '↓'}"
+    weight = view.weights.get(driver, 1.0)
+    styled = [(line, "bold") for line in lines]
+    if weight != 1:
+        styled.append((f"weight {weight:g}", ""))
+    return (*styled, *_unit_lines(unit))
+
+
+def _unit_lines(unit: str) -> _Lines:
+    """The unit under a column's name, folded where it is long: `CPU s per` / `1,000 requests ↓`."""
+    if len(unit) <= 12 or " " not in unit.strip():
+        return ((unit, "dim"),)
+    words, lines = unit.split(" "), [""]
+    for word in words:
+        if lines[-1] and len(lines[-1]) + len(word) + 1 > 12:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}".strip()
+    return tuple((line, "dim") for line in lines)
+
+
+def _name_lines(view: EvaluationView, row: Row) -> _Lines:
+    several = len({each.platform for each in view.rows}) > 1
+    platform = ((f"  {row.platform}", "dim"),) if several else ()
+    base = (f"  {row.base}"[:24], "dim")
+    if row.rank is None:
+        bounds = "" if row.bounds is None or row.status != "incomplete" else f", {_bounds(row.bounds)}"
+        status = (f"  {row.status}{bounds}", _STATUS_STYLES.get(row.status, ""))
+        return ((f"– {row.name}", "bold"), base, status, *platform)
+    tied = "=" if row.name in view.tie else ""
+    style = "bold green" if row.name == view.winner or tied else "bold"
+    shares = view.acceptability.get(row.name, ())
+    first = f"  {format_score(row.score or 0)}" + (f", first in {format_share(shares[0])}" if shares else "")
+    return ((f"{row.rank}{tied} {row.name}", style), base, (first, ""), *platform)
+
+
+def _bounds(bounds: tuple[float, float]) -> str:
+    return f"{format_score(bounds[0])} to {format_score(bounds[1])}"
+
+
+def _cell_lines(view: EvaluationView, row: Row, driver: DriverName, numbers: Numbers) -> _Lines:
+    cell = row.cells[driver]
+    if cell.not_measured is not None:
+        return (("–", "dim"), (f"not [{numbers[row.name, row.platform, driver]}]", "dim"))
+    best = _is_best(view, cell)
+    value = (f"{'*' if best else ''}{cell.number}", "green" if best else "")
+    interval = ((cell.interval_text, ""),) if cell.interval_text else ()
+    return (value, *interval, (_basis_short(cell), "dim"))
+
+
+def _basis_short(cell: Cell) -> str:
+    """One word in full, several cut short: `measured`, `publ+meas`."""
+    words = list(dict.fromkeys(cell.basis))
+    return words[0].value if len(words) == 1 else "+".join(_BASIS_SHORT[word] for word in words)
+
+
+def _is_best(view: EvaluationView, cell: Cell) -> bool:
+    """Whether no measured candidate is better, and one is worse."""
+    values = [each.value for each in (row.cells[cell.driver] for row in view.rows) if each.not_measured is None]
+    best = max(values) if cell.better == "more" else min(values)
+    return cell.value == best and any(value != best for value in values)
+
+
+def _legend(view: EvaluationView) -> Text:
+    parts = ["↓ less is better, ↑ more is better, * best measured"]
+    if any(cell.interval_text for row in view.rows for cell in row.cells.values()):
+        parts.append("second line: 95 % interval or known ends")
+    if any(cell.not_measured is not None for row in view.rows for cell in row.cells.values()):
+        parts.append("not [n]: not measured, see n below")
+    if any(len(set(cell.basis)) > 1 for row in view.rows for cell in row.cells.values()):
+        parts.append("publ+meas: published, measured and modelled parts")
+    if any(row.status == "incomplete" and row.bounds for row in view.rows):
+        parts.append("incomplete, a to b: the score if what is missing were worst, or best")
+    return Text("; ".join(parts) + ".", style="dim")
+
+
+def _sections(view: EvaluationView) -> Iterator[RenderableType]:
+    missing = [(f"[{each.number}]", f"{each.subject}: {each.reason}") for each in unmeasured(view)]
+    sections: tuple[tuple[str, list[tuple[str, str]]], ...] = (
+        ("Not ranked", [("·", text) for _, text in not_ranked(view)]),
+        ("Not measured, because", missing),
+        ("Notes", [("·", text) for text in notes(view)]),
+        ("End of life", [("·", text) for text in urgent_ends(view)]),
+        ("What would flip it", [("·", text) for text in view.flips]),
+        ("Last lines of what failed", [(name, line) for name, line in _outputs(view)]),
+        ("Wrote", [("·", path) for path in view.wrote]),
+    )
+    for title, items in sections:
+        if items:
+            yield Text(title, style="bold")
+            yield _list(items)
+            yield Text("")
+    yield Text(provenance(view), style="dim")
+
+
+def _outputs(view: EvaluationView) -> Iterator[tuple[str, str]]:
+    for row in view.ordered:
+        for line in row.output[-5:]:
+            yield row.name, line
+
+
+def _list(items: Sequence[tuple[str, str]]) -> Table:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for mark, text in items:
+        grid.add_row(Text(mark, style="dim"), Text(text))
+    return grid
+
+
+def _text(lines: _Lines) -> Text:
+    text = Text()
+    for number, (line, style) in enumerate(lines):
+        text.append("\n" if number else "").append(line, style=style or None)
+    return text
+
+
+def _breadth(cells: Sequence[_Lines]) -> int:
+    return max(Text(line).cell_len for lines in cells for line, _ in lines)

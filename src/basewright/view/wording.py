@@ -1,0 +1,145 @@
+"""The words for drivers, bases and lists, the same in every output. Pure."""
+
+import datetime
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from basewright.facts import Basis
+from basewright.strategy import (
+    App,
+    ArchiveBase,
+    Base,
+    Candidate,
+    DebianBase,
+    DriverName,
+    GoApp,
+    PublishedBase,
+    PythonApp,
+)
+from basewright.strategy import ScratchBase as Scratch
+
+
+class DriverWords(msgspec.Struct, frozen=True, kw_only=True):
+    """How a driver is called; `good` and `bad` finish a sentence of `it …`."""
+
+    title: str
+    good: str
+    bad: str
+
+
+DRIVER_WORDS: dict[DriverName, DriverWords] = {
+    DriverName.IMAGE_SIZE: DriverWords(
+        title="Image size",
+        good="its image is the smallest to pull",
+        bad="its image is the largest to pull",
+    ),
+    DriverName.SECURITY_POSTURE: DriverWords(
+        title="Security posture",
+        good="it fails the fewest posture checks",
+        bad="it fails the most posture checks",
+    ),
+    DriverName.BUILD_PERFORMANCE: DriverWords(
+        title="Build performance",
+        good="it rebuilds fastest after an edit",
+        bad="it rebuilds slowest after an edit",
+    ),
+    DriverName.RUNTIME_PERFORMANCE: DriverWords(
+        title="Runtime performance",
+        good="it needs the least CPU for its requests",
+        bad="it needs the most CPU for its requests",
+    ),
+    DriverName.PACKAGE_AVAILABILITY: DriverWords(
+        title="Package availability",
+        good="most of its requirements install without a compiler",
+        bad="fewest of its requirements install without a compiler",
+    ),
+    DriverName.UPDATE_FREQUENCY: DriverWords(
+        title="Update frequency",
+        good="its base is renewed most often",
+        bad="its base is renewed least often",
+    ),
+    DriverName.RESOURCE_EFFICIENCY: DriverWords(
+        title="Resource efficiency",
+        good="its Fargate task is the cheapest",
+        bad="its Fargate task is the dearest",
+    ),
+}
+
+
+def driver_title(driver: DriverName) -> str:
+    """`Image size`; a driver without words of its own is called by its name."""
+    words = DRIVER_WORDS.get(driver)
+    return words.title if words else driver.replace("_", " ").capitalize()
+
+
+def driver_noun(driver: DriverName) -> str:
+    """`image size`, inside a sentence."""
+    return driver_title(driver).lower()
+
+
+def base_label(base: Base) -> str:
+    """`alpine:3.18`, `scratch`, `Debian trixie`, an archive's file name."""
+    match base:
+        case PublishedBase():
+            return base.reference
+        case DebianBase():
+            return f"Debian {base.debian}"
+        case ArchiveBase():
+            return base.archive.rstrip("/").rpartition("/")[2]
+        case Scratch():
+            return "scratch"
+
+
+def option_text(candidate: Candidate) -> str:
+    """What an option is, for a list of options: `Go built by golang:1.24-alpine, on alpine:3.18`."""
+    base = candidate.base
+    on = base_label(base)
+    if isinstance(base, DebianBase):
+        on = f"a base assembled from {on} packages ({', '.join(base.packages)})"
+    elif isinstance(base, Scratch):
+        on = "an empty base (scratch)"
+    elif isinstance(base, ArchiveBase):
+        on = f"the archive {on}"
+    toolchain = f" built by {candidate.toolchain}" if candidate.toolchain else ""
+    return f"{language(candidate.app)}{toolchain}, on {on}"
+
+
+def language(app: App) -> str:
+    """The implementation's language."""
+    match app:
+        case GoApp():
+            return "Go"
+        case PythonApp():
+            return "Python"
+
+
+def basis_text(basis: Sequence[Basis]) -> str:
+    """`measured`, `published + measured`; each word once, in the order of the parts."""
+    return " + ".join(dict.fromkeys(str(each) for each in basis))
+
+
+def join_words(words: Iterable[str], last: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    items = list(words)
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def count_days(days: int) -> str:
+    """`1 day`, `28 days`."""
+    return "1 day" if days == 1 else f"{days:,} days"
+
+
+def days_between(first: datetime.date, second: datetime.date) -> int:
+    """Whole days from the first to the second."""
+    return (second - first).days
+
+
+def one_line(text: str) -> str:
+    """Text from outside as one line: control and format characters (escape sequences, bidirectional overrides) and
+    line ends become spaces."""
+    kept = "".join(" " if unicodedata.category(each) in ("Cc", "Cf", "Cs", "Zl", "Zp") else each for each in text)
+    return " ".join(kept.split())
