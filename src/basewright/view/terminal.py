@@ -19,6 +19,7 @@ from basewright.view.sentence import (
     Numbers,
     could_overturn,
     not_ranked,
+    notes,
     provenance,
     unmeasured,
     unmeasured_numbers,
