@@ -115,8 +115,8 @@ def record_number(name: str) -> int | None:
     if _DATED.fullmatch(name):
         return None
     numbered = _NUMBERED.fullmatch(name)
-    if numbered is not None:
-        return int(numbered["digits"])
+    if numbered is not None or name.endswith(".md"):
+        return None if numbered is None else int(numbered["digits"])
     found = _ID_NUMBER.fullmatch(name.strip())
     return None if found is None else int(found[1])
 
