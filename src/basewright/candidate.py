@@ -1,10 +1,10 @@
 """What could answer a strategy: a base, an app and a platform, with the choices that the strategy left open made."""
 
 import platform as host
-from pathlib import Path
 
 import msgspec
 
+from basewright.apps.sources import app_folder
 from basewright.errors import InputError
 from basewright.strategy import Bytecode, Candidate, GoApp, Platform, PythonApp, Strategy
 
@@ -51,7 +51,8 @@ def plan(strategy: Strategy, *, only: tuple[str, ...] = (), platform: Platform |
         if only and candidate.name not in only:
             continue
         where = f'{strategy.file_name}: candidate[{index}] (candidate "{candidate.name}")'
-        app_directory(strategy, candidate, where=where)
+        app = candidate.app
+        app_folder(strategy.directory, app.python if isinstance(app, PythonApp) else app.go)
         command = candidate.command or strategy.service.command
         if isinstance(candidate.app, GoApp):
             command = candidate.arguments
@@ -83,28 +84,6 @@ def target_platforms(strategy: Strategy) -> tuple[Platform, ...]:
             hint='say platforms = ["linux/amd64"] in [target]',
         )
     return (here,)
-
-
-def app_directory(strategy: Strategy, candidate: Candidate, *, where: str = "") -> Path:
-    """The folder of a candidate's app, links followed. Raises InputError where it is no folder of the repository."""
-    app = candidate.app
-    named = app.python if isinstance(app, PythonApp) else app.go
-    place = f"{where or candidate.name}: the app's folder {named!r}"
-    folder = (strategy.directory / named).resolve()
-    if not folder.is_dir():
-        raise InputError(f"{place} does not exist", hint=f"it is looked for in {strategy.directory}")
-    if not folder.is_relative_to(repository(strategy.directory)):
-        raise InputError(f"{place} lies outside the repository", hint="an app lies in the strategy's repository")
-    return folder
-
-
-def repository(directory: Path) -> Path:
-    """The nearest folder at or above `directory` that git knows as a checkout, else `directory` itself."""
-    start = directory.resolve()
-    for folder in (start, *start.parents):
-        if (folder / ".git").exists():
-            return folder
-    return start
 
 
 def _bytecode(strategy: Strategy, candidate: Candidate) -> Bytecode:

@@ -1,14 +1,20 @@
 """What a run is handed: the doors to the outside, the clock, and where to tell what is going on."""
 
 import datetime
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from basewright._http import PooledHttp
 from basewright._process import HostProcess
 from basewright.oci.layer import DEFAULT_EPOCH
+
+
+class Progress(Protocol):
+    """Told what is being done, in a few words."""
+
+    def __call__(self, text: str) -> None: ...
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,8 +25,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     cache: Path
     now: datetime.datetime
     epoch: int | None
-    progress: Callable[[str], None]
-    notice: Callable[[str], None]
+    progress: Progress
+    notice: Progress
 
     @property
     def file_epoch(self) -> int:

@@ -1,13 +1,12 @@
 """A base: the layers that a candidate starts from, and what an application must know of them."""
 
-from typing import Protocol
-
 import msgspec
 
 from basewright.facts import CadenceFacts, NotMeasured, RuntimeFacts, SizePart
 from basewright.oci.image import Layer
 from basewright.oci.manifest import RunConfig
 from basewright.oci.tree import Tree
+from basewright.world import Progress as Progress  # noqa: PLC0414
 
 NONROOT = 65532
 """The uid and gid of the user that an image without one of its own runs as, as distroless names it."""
@@ -31,6 +30,8 @@ class BaseImage(msgspec.Struct, frozen=True, kw_only=True):
     cadence: CadenceFacts | NotMeasured
     wasted_bytes: int = 0
     download_seconds: float = 0.0
+    runtime_paths: frozenset[str] = frozenset()
+    """Paths that packages of the interpreter own, where packages tell."""
 
 
 class UnreachableBase(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,9 +45,3 @@ class UnreachableBase(msgspec.Struct, frozen=True, kw_only=True):
     packages: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     cadence: CadenceFacts | NotMeasured
-
-
-class Progress(Protocol):
-    """Told what is being done, in a few words."""
-
-    def __call__(self, text: str) -> None: ...
