@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,6 +27,7 @@ _CHUNK_BYTES = 262144
 _REQUEST_SECONDS = 10.0
 _CONNECT_AGAIN_SECONDS = 0.01
 _EXAMPLES = 5
+_RATE_WARM_UP_SECONDS = 0.1
 
 
 class Tally:
@@ -281,34 +283,40 @@ def main() -> None:
     order = json.loads(sys.stdin.readline())
     gc.disable()  # this program is short, and a collection would be taken for a stall of the service
     generator = Generator(order["address"], order["port"], order["paths"])
-    constant = order["mode"] == "rate"
+    if order["rest"] > 0:
+        _mark("rest begins")
+        time.sleep(order["rest"])
+        _mark("rest ends")
     if order["warm_up"] > 0:
         closed_loop(generator, order["concurrency"], order["warm_up"])
-    if constant:
+    concurrency, seconds = order["concurrency"], order["seconds"]
+    answer = {"closed": _measure(generator, "closed", lambda: closed_loop(generator, concurrency, seconds))}
+    rate = order["rate"]
+    if rate > 0:
         # The connections that the rate needs are open before the first request is timed.
-        constant_rate(generator, order["rate"], min(0.2, order["seconds"]))
-    warm = generator.tally
-    generator.tally = Tally()
-    _mark("start")
+        constant_rate(generator, rate, min(_RATE_WARM_UP_SECONDS, seconds))
+        answer["rate"] = _measure(generator, "rate", lambda: constant_rate(generator, rate, seconds))
+    sys.stdout.write(json.dumps(answer) + "\n")
+
+
+def _measure(generator: Generator, name: str, load: Callable[[], float]) -> dict[str, object]:
+    """Runs `load` between two readings of the service's counters."""
+    generator.tally = tally = Tally()
+    _mark(f"{name} begins")
     cpu = time.process_time()
-    if constant:
-        seconds = constant_rate(generator, order["rate"], order["seconds"])
-    else:
-        seconds = closed_loop(generator, order["concurrency"], order["seconds"])
+    seconds = load()
     cpu = time.process_time() - cpu
-    _mark("end")
-    tally = generator.tally
+    _mark(f"{name} ends")
     ordered = sorted(tally.latencies)
-    answer = {
+    return {
         "seconds": seconds,
         "good": tally.good,
         "bad": tally.bad,
-        "examples": tally.examples or warm.examples,
+        "examples": tally.examples,
         "generator_cpu_share": cpu / seconds,
         "p50_seconds": quantile(ordered, 0.5),
         "p99_seconds": quantile(ordered, 0.99),
     }
-    sys.stdout.write(json.dumps(answer) + "\n")
 
 
 def _mark(name: str) -> None:
