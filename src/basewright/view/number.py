@@ -36,17 +36,13 @@ def format_quantity(value: float, unit: str, interval: tuple[float, float] | Non
 
 
 def format_interval(value: float, interval: tuple[float, float] | None) -> str:
-    """`40.9–42.3` with the decimals of the value (as many more as tell the ends apart), empty where there is none or
-    an end is open."""
-    if interval is None or any(math.isinf(end) for end in interval):
+    """`40.9–42.3` with the decimals of the value, empty where there is none or an end is open."""
+    if interval is None or interval[0] == interval[1] or any(math.isinf(end) for end in interval):
         return ""
     low, high = interval
     decimals = decimals_of(value)
-    most = max(decimals_of(end) for end in interval)
-    while decimals < most and format_number(low, decimals=decimals) == format_number(high, decimals=decimals):
-        decimals += 1
-    if value == round(value) and decimals == 0:
-        decimals = min(most, 1) if max(abs(low), abs(high)) < 100 else 0
+    if decimals == 0 and value == round(value) and max(abs(low), abs(high)) < 100:
+        decimals = min(1, max(decimals_of(end) for end in interval))
     return f"{format_number(low, decimals=decimals)}{DASH}{format_number(high, decimals=decimals)}"
 
 

@@ -26,9 +26,9 @@ from basewright.view.sentence import (
     urgent_ends,
     verdict,
 )
-from basewright.view.wording import driver_title
+from basewright.view.wording import driver_title, one_line
 
-MIN_WIDTH = 40
+MIN_WIDTH = 60
 _PADDING = 2
 _STATUS_STYLES = {"incomplete": "yellow", "disqualified": "red", "failed": "red"}
 _BASIS_SHORT = {Basis.MEASURED: "meas", Basis.PUBLISHED: "publ", Basis.MODELLED: "mod"}
@@ -68,7 +68,7 @@ def _page(view: EvaluationView, width: int) -> RenderableType:
 
 
 def _headline(view: EvaluationView) -> Text:
-    text = Text(verdict(view), style="bold")
+    text = Text(one_line(verdict(view)), style="bold")
     if view.winner is not None:
         text.highlight_words([view.winner], "green")
     overturned = could_overturn(view)
@@ -137,7 +137,7 @@ def _unit_lines(unit: str) -> _Lines:
 def _name_lines(view: EvaluationView, row: Row) -> _Lines:
     several = len({each.platform for each in view.rows}) > 1
     platform = ((f"  {row.platform}", "dim"),) if several else ()
-    base = (f"  {row.base}"[:24], "dim")
+    base = (f"  {one_line(row.base)}"[:24], "dim")
     if row.rank is None:
         bounds = "" if row.bounds is None or row.status != "incomplete" else f", {_bounds(row.bounds)}"
         status = (f"  {row.status}{bounds}", _STATUS_STYLES.get(row.status, ""))
@@ -219,7 +219,7 @@ def _list(items: Sequence[tuple[str, str]]) -> Table:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for mark, text in items:
-        grid.add_row(Text(mark, style="dim"), Text(text))
+        grid.add_row(Text(mark, style="dim"), Text(one_line(text)))
     return grid
 
 
