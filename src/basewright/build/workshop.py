@@ -1,0 +1,228 @@
+"""What building shares: the lock as it is completed, the bases as they come, caches, roots, and the interpreters."""
+
+import hashlib
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from basewright.apps.bytecode import CachedBytecode, Run, host_interpreter, host_runner
+from basewright.bases.base import BaseImage, UnreachableBase
+from basewright.bases.catalog import BaseRequest, Provision, lock_base, provide_base
+from basewright.build.stdlib import compile_standard_library
+from basewright.candidate import Option, host_platform
+from basewright.errors import BasewrightError, OutOfReachError
+from basewright.facts import Failure, FailureKind
+from basewright.lock import Lock
+from basewright.oci.blob import BlobStore
+from basewright.oci.layer import write_layer
+from basewright.oci.tree import Entry, Tree
+from basewright.runner.root import RootStore, read_spooled
+from basewright.runner.runner import Runner
+from basewright.strategy import Bytecode, PublishedBase, Strategy
+from basewright.world import World
+
+_COMPILE_SECONDS = 900.0
+_PROVIDERS = 4
+
+
+class Workshop:
+    """One run's building. Close it (or leave its context) to let go of roots and scratch folders.
+
+    `measuring` keeps the caches of what is timed in a scratch folder of this run, so that a cold build is cold.
+    """
+
+    def __init__(
+        self, strategy: Strategy, lock: Lock, world: World, runner: Runner | None, *, measuring: bool = False
+    ) -> None:
+        self.strategy = strategy
+        self.lock = lock
+        self.world = world
+        self.runner = runner
+        self.store = BlobStore(world.cache / "store")
+        self.spool = world.cache / "layers"
+        self.roots = RootStore(world.cache / "roots")
+        self.failures: dict[str, Failure] = {}
+        self._scratch = tempfile.TemporaryDirectory(prefix="basewright-")
+        self.scratch = Path(self._scratch.name)
+        self.build_cache: Path | None = self.scratch / "caches" if measuring else None
+        self._provisions: dict[str, Provision | BasewrightError] = {}
+        self._compilers: dict[str, tuple[str, CachedBytecode]] = {}
+        self._guard = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.roots.close()
+        self._scratch.cleanup()
+
+    def request(self, option: Option) -> BaseRequest:
+        """The option's base with its runtime packages."""
+        return BaseRequest(
+            base=option.candidate.base,
+            platform=option.platform,
+            runtime_packages=option.candidate.runtime_packages,
+            directory=self.strategy.directory,
+        )
+
+    def amend(self, change: Callable[[Lock], Lock]) -> None:
+        """Changes the lock, one thread at a time."""
+        with self._guard:
+            self.lock = change(self.lock)
+
+    def lock_bases(self, options: Sequence[Option]) -> None:
+        """Completes the lock of assembled bases. Raises InputError; what is out of reach makes an option incomplete."""
+        for option in options:
+            try:
+                found = lock_base(self.request(option), self.lock, self.world)
+            except OutOfReachError as error:
+                self.failures[option.name] = failure_of(error)
+                continue
+            if found:
+                self.amend(lambda lock, found=found: _with(lock, debian={**lock.debian, **found}))  # type: ignore[misc]
+
+    def provide(self, options: Sequence[Option], also: Sequence[Callable[[], None]] = ()) -> None:
+        """Brings the bases of all `options`, in parallel with `also` (downloads). Raises InputError."""
+        wanted = {self.request(option).key: option for option in options if option.name not in self.failures}
+        missing = {key: option for key, option in wanted.items() if key not in self._provisions}
+        with ThreadPoolExecutor(_PROVIDERS) as pool:
+            others = [pool.submit(each) for each in also]
+            coming = {key: pool.submit(self._provide, option) for key, option in missing.items()}
+            for key, future in coming.items():
+                try:
+                    self._provisions[key] = future.result()
+                except OutOfReachError as error:
+                    self._provisions[key] = error
+            for other in others:
+                other.result()
+        for key, option in missing.items():
+            found = self._provisions[key]
+            if isinstance(found, Provision):
+                self._provisions[key] = self._finish(option, found)
+
+    def _provide(self, option: Option) -> Provision:
+        provision = provide_base(self.request(option), self.lock, self.world, store=self.store, spool=self.spool)
+        base, image = option.candidate.base, provision.image
+        if image is not None and isinstance(base, PublishedBase):
+            self.amend(lambda lock: _with(lock, images={**lock.images, base.reference: image}))
+        if provision.debian:
+            self.amend(lambda lock: _with(lock, debian={**lock.debian, **provision.debian}))
+        return provision
+
+    def _finish(self, option: Option, provision: Provision) -> Provision:
+        """Gives an assembled base its bytecode and its layer."""
+        base = provision.base
+        if not provision.assembled or not isinstance(base, BaseImage):
+            return provision
+        if option.bytecode is Bytecode.COMPILED and base.runtime.interpreter:
+            self.world.progress(f"compiling the standard library of {base.name}")
+            compile_standard_library(base.tree, self.compiler(option, base))
+        layer = write_layer(self.store, base.tree, created_by=f"basewright: {base.name}", epoch=self.world.file_epoch)
+        return msgspec.structs.replace(provision, base=msgspec.structs.replace(base, layers=(layer,)))
+
+    def provision(self, option: Option) -> Provision:
+        """The base of `option`. Raises what kept it away."""
+        found = self._provisions[self.request(option).key]
+        if isinstance(found, BasewrightError):
+            raise found
+        return found
+
+    def compiler(self, option: Option, base: BaseImage | UnreachableBase) -> CachedBytecode:
+        """What compiles bytecode for `base`: its own interpreter in the sandbox, else the like of it on this machine,
+        or (for a base out of reach) in another base of this run. Raises OutOfReachError."""
+        version = base.runtime.python_version
+        if version is None:
+            raise OutOfReachError(f"{base.name} has no Python interpreter that is known")
+        key = f"{self.request(option).key} {version}"
+        if key not in self._compilers:
+            self._compilers[key] = (version, self._new_compiler(option, base, version))
+        return self._compilers[key][1]
+
+    def _new_compiler(self, option: Option, base: BaseImage | UnreachableBase, version: str) -> CachedBytecode:
+        cache = self.build_cache or self.world.cache
+        own = isinstance(base, BaseImage) and base.runtime.interpreter
+        if own and self.runner is not None and option.platform == host_platform():
+            assert isinstance(base, BaseImage) and base.runtime.interpreter is not None
+            binary = base.tree.find(base.runtime.interpreter)
+            data = binary.data if binary is not None and binary.data is not None else (base.digest or "").encode()
+            identity = f"{version} {base.runtime.interpreter} {hashlib.sha256(data).hexdigest()}"
+            return CachedBytecode(
+                self._sandboxed(base),
+                base.runtime.interpreter,
+                python_version=version,
+                interpreter_key=identity,
+                cache=cache,
+            )
+        found = host_interpreter(version, process=self.world.process)
+        if found is None and isinstance(base, UnreachableBase):
+            like = [each for other, each in self._compilers.values() if _minor(other) == _minor(version)]
+            if like:
+                return like[0]
+            found = host_interpreter(_minor(version), process=self.world.process)
+        if found is None:
+            raise OutOfReachError(
+                f"bytecode for Python {version} needs that interpreter, and none can be run here",
+                hint='bytecode = "none" builds without',
+            )
+        return CachedBytecode(
+            host_runner(self.world.process), found, python_version=version, interpreter_key=version, cache=cache
+        )
+
+    def _sandboxed(self, base: BaseImage) -> Run:
+        runner, process = self.runner, self.world.process
+        assert runner is not None
+        root: list[Path] = []
+
+        def run(argv: Sequence[str], stdin: bytes):  # type: ignore[no-untyped-def]
+            if not root:
+                root.append(self.materialise((base.tree,)))
+            return runner.run_program(
+                root[0],
+                argv,
+                process=process,
+                env={"PYTHONHASHSEED": "0", "PATH": "/usr/local/bin:/usr/bin:/bin"},
+                timeout_seconds=_COMPILE_SECONDS,
+                user="65532:65532",
+                stdin=stdin,
+                max_bytes=1 << 30,
+            )
+
+        return run
+
+    def materialise(self, trees: Sequence[Tree], *, directories: Sequence[str] = ()) -> Path:
+        """The trees, stacked, as a root filesystem on disk."""
+        key = hashlib.sha256(" ".join(tree_digest(tree) for tree in trees).encode()).hexdigest()
+        return self.roots.materialise(trees, key=key, read=read_spooled(self.spool), directories=directories)
+
+
+def failure_of(error: BasewrightError) -> Failure:
+    """incomplete where something outside was out of reach, failed where the candidate's own input is at fault."""
+    kind = FailureKind.INCOMPLETE if isinstance(error, OutOfReachError) else FailureKind.FAILED
+    return Failure(kind=kind, reason=error.message, output=tuple(getattr(error, "output", ())))
+
+
+def tree_digest(tree: Tree) -> str:
+    """A digest of names, modes, owners, links and contents."""
+    digest = hashlib.sha256()
+    for entry in tree:
+        words = (entry.path, entry.type, f"{entry.mode:o}", str(entry.uid), str(entry.gid), entry.link, _place(entry))
+        digest.update("\0".join(words).encode("utf-8", "surrogateescape"))
+        digest.update(hashlib.sha256(entry.data).digest() if entry.data is not None else b"-")
+    return digest.hexdigest()
+
+
+def _place(entry: Entry) -> str:
+    return f"{entry.spool}+{entry.offset}" if entry.spool else ""
+
+
+def _with(lock: Lock, **fields: object) -> Lock:
+    return msgspec.structs.replace(lock, **fields)
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
