@@ -81,6 +81,10 @@ class LockedPython(_Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     requires_python: str
     requirements: tuple[LockedRequirement, ...]
     resolver: str
+    local_projects: tuple[str, ...] = ()
+    """Folders of the repository, relative to the strategy file, that are requirements too."""
+    build_requirements: tuple[LockedRequirement, ...] = ()
+    """What builds the app and its local projects: its version is written into the wheels that it makes."""
 
 
 class LockedGo(_Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,502 @@
+"""A Python app's requirements, resolved once for every platform and locked with the hashes of all their files."""
+
+import hashlib
+import re
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from packaging.requirements import InvalidRequirement, Requirement
+
+from basewright._process import Process
+from basewright.apps.python_requirements import decode, read_bounded, read_requirement_files
+from basewright.apps.python_uv import Uv, unbuilt, uv_version
+from basewright.apps.sources import app_folder, repository_of
+from basewright.bases.base import Progress
+from basewright.ecosystems.pypi import (
+    Pylock,
+    PylockFile,
+    PylockPackage,
+    normal_name,
+    parse_pylock,
+    python_minor,
+    version_within,
+)
+from basewright.errors import InputError, OutOfReachError
+from basewright.lock import LockedFile, LockedPython, LockedRequirement
+from basewright.strategy import Platform, PythonApp
+
+DEPENDENCY_FILES = ("uv.lock", "pylock.toml", "requirements.txt", "pyproject.toml")
+"""In the order in which one counts."""
+OLDEST_PYTHON = "3.11"
+"""What is resolved for where neither a base nor the project says which Python."""
+BUILD_PYTHON = "3.11"
+"""The oldest Python that may build a project: that of basewright itself."""
+_MAX_UNBUILT = 20
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_GROUP = re.compile(r"(['\"])(?P<name>[^'\"]+)\1\s+in\s+(?P<set>dependency_groups|extras)")
+
+
+class DependencyFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The file that says what an app needs. `name` is relative to its folder; `sha256` is of all that it includes."""
+
+    folder: Path
+    path: Path
+    name: str
+    kind: str
+    """`uv.lock`, `pylock.toml`, `requirements.txt` or `pyproject.toml`, whatever its name is."""
+    sha256: str
+    hashes: dict[str, frozenset[str]] = {}
+    urls: tuple[str, ...] = ()
+    requires_python: str = ""
+    """The project's own, where there is a pyproject.toml."""
+
+
+def find_dependency_file(strategy_directory: Path, app: PythonApp) -> DependencyFile | None:
+    """The one named, else the first of DEPENDENCY_FILES; None for an app without any. Raises InputError."""
+    folder = app_folder(strategy_directory, app.python)
+    repository = repository_of(strategy_directory)
+    names = DEPENDENCY_FILES if app.requirements is None else (app.requirements,)
+    name = next((each for each in names if (folder / each).is_file()), None)
+    if name is None:
+        if app.requirements is not None:
+            raise InputError(f"{app.python}/{app.requirements} does not exist")
+        return None
+    path = (folder / name).resolve()
+    if not path.is_relative_to(repository):
+        raise InputError(f"the dependency file {name} lies outside of the strategy's repository")
+    kind = _kind(path)
+    files: tuple[tuple[str, bytes], ...] = ((path.name, read_bounded(path, name)),)
+    hashes: dict[str, frozenset[str]] = {}
+    urls: tuple[str, ...] = ()
+    if kind == "requirements.txt":
+        read = read_requirement_files(path, repository=repository)
+        files, hashes, urls = read.files, read.hashes, read.urls
+    project = folder / "pyproject.toml"
+    if project.is_file() and project != path:
+        files = (*files, ("pyproject.toml", read_bounded(project, "pyproject.toml")))
+    return DependencyFile(
+        folder=folder,
+        path=path,
+        name=name,
+        kind=kind,
+        sha256=_digest(files),
+        hashes=hashes,
+        urls=urls,
+        requires_python=_requires_python(project),
+    )
+
+
+def _kind(path: Path) -> str:
+    if path.name in ("uv.lock", "pyproject.toml"):
+        return path.name
+    if re.fullmatch(r"pylock(\..+)?\.toml", path.name):
+        return "pylock.toml"
+    if path.suffix in (".txt", ".in"):
+        return "requirements.txt"
+    raise InputError(
+        f"{path.name} is no dependency file that basewright reads", hint="it reads " + ", ".join(DEPENDENCY_FILES)
+    )
+
+
+def _digest(files: Sequence[tuple[str, bytes]]) -> str:
+    digest = hashlib.sha256()
+    for name, data in files:
+        digest.update(f"{name}\0{len(data)}\0".encode("utf-8", "surrogateescape"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def read_project(path: Path) -> dict[str, object]:
+    """A pyproject.toml's tables; empty where there is none. Raises InputError."""
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(decode(read_bounded(path, path.name), path.name))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path.name} is not TOML: {error}") from None
+
+
+def table_of(document: Mapping[str, object], name: str) -> dict[str, object]:
+    """A table of a TOML document; empty where it is none."""
+    table = document.get(name)
+    return table if isinstance(table, dict) else {}
+
+
+def _requires_python(project: Path) -> str:
+    text = table_of(read_project(project), "project").get("requires-python")
+    return text if isinstance(text, str) else ""
+
+
+def is_current(
+    strategy_directory: Path, app: PythonApp, locked: LockedPython, *, targets: Sequence[tuple[Platform, str | None]]
+) -> bool:
+    """Whether a lock still answers the dependency file, for the Pythons of all targets. Raises InputError."""
+    found = find_dependency_file(strategy_directory, app)
+    if found is None:
+        return locked.source == "" and not locked.requirements
+    if (locked.source, locked.source_sha256) != (found.name, found.sha256):
+        return False
+    return found.kind in ("uv.lock", "pylock.toml") or version_within(
+        f"{_floor(found.requires_python, targets)}.0", locked.requires_python
+    )
+
+
+def resolve_python(
+    strategy_directory: Path,
+    app: PythonApp,
+    *,
+    targets: Sequence[tuple[Platform, str | None]],
+    process: Process,
+    cache: Path,
+    progress: Progress,
+) -> LockedPython:
+    """One universal set of requirements with the hashes of every file that an index has of them.
+
+    `targets` are the platforms with the Pythons of the bases (None: not known). A requirement without any wheel is
+    part of the answer. Raises InputError where the file must be mended, OutOfReachError where an index is.
+    """
+    found = find_dependency_file(strategy_directory, app)
+    if found is None:
+        return LockedPython(source="", source_sha256="", requires_python="", requirements=(), resolver=uv_version())
+    progress(f"resolving {app.python}/{found.name}")
+    lock = read_pylock(found, process=process, floor=_floor(found.requires_python, targets), pins=())
+    repository = repository_of(strategy_directory)
+    local = _local_projects(found, lock.packages, repository, strategy_directory.resolve())
+    return LockedPython(
+        source=found.name,
+        source_sha256=found.sha256,
+        requires_python=lock.requires_python,
+        requirements=tuple(_locked(found, lock)),
+        resolver=uv_version(),
+        local_projects=local,
+        build_requirements=_build_requirements(
+            (found.folder, *(strategy_directory / each for each in local)), process=process
+        ),
+    )
+
+
+def _floor(requires_python: str, targets: Sequence[tuple[Platform, str | None]]) -> str:
+    """The oldest Python of the targets that the project allows, else the oldest that it allows at all."""
+    minors = sorted({python_minor(version) for _, version in targets if version is not None})
+    allowed = [each for each in minors if version_within(f"{each[0]}.{each[1]}.99", requires_python)]
+    if allowed:
+        return f"{allowed[0][0]}.{allowed[0][1]}"
+    if not requires_python:
+        return f"{minors[0][0]}.{minors[0][1]}" if minors else OLDEST_PYTHON
+    start = python_minor(OLDEST_PYTHON)[1]
+    every = (f"3.{minor}" for minor in (*range(start, 40), *range(start - 1, 6, -1)))
+    return next((each for each in every if version_within(f"{each}.99", requires_python)), OLDEST_PYTHON)
+
+
+def read_pylock(found: DependencyFile, *, process: Process, floor: str, pins: Sequence[LockedRequirement]) -> Pylock:
+    """What the dependency file stands for, with the places of all files: kept nowhere, since a URL may hold a secret.
+
+    `pins` are the versions of a lock that it must come out with.
+    """
+    if found.kind == "pylock.toml":
+        return parse_pylock(read_bounded(found.path, found.name), found.name)
+    uv = Uv(process, found.folder, urls=found.urls)
+    if found.kind == "uv.lock":
+        return _export(found, uv)
+    return compile_requirements(uv, found.path, what=found.name, floor=floor, pins=pins)
+
+
+def compile_requirements(
+    uv: Uv, path: Path, *, what: str, floor: str, pins: Sequence[LockedRequirement] = ()
+) -> Pylock:
+    """Resolves a requirements or project file universally from Python `floor` on.
+
+    A source archive whose metadata cannot be built here is taken as having no requirements of its own: it has no
+    wheel, which is what matters, and the rest can still be told.
+    """
+    stubs: list[tuple[str, str]] = []
+    with tempfile.TemporaryDirectory(prefix="basewright-") as scratch:
+        folder = Path(scratch)
+        command = ["pip", "compile", str(path), "--universal", "--generate-hashes", "--format", "pylock.toml"]
+        command += ["--quiet", "--no-header", "--python-version", floor]
+        if pins:
+            constraints = folder / "pins.txt"
+            constraints.write_text("".join(f"{_pin(each)}\n" for each in pins), "utf-8")
+            command += ["--constraints", str(constraints)]
+        while True:
+            cwd = uv.folder if not stubs else _with_stubs(uv.folder, folder / "project", stubs)
+            done = uv.run(command, cwd=cwd)
+            if done.returncode == 0:
+                return _absolute(parse_pylock(done.stdout, what), cwd)
+            stub = unbuilt(done)
+            if stub is None or stub in stubs or len(stubs) >= _MAX_UNBUILT:
+                raise uv.failure(done, what)
+            stubs.append(stub)
+
+
+def _pin(requirement: LockedRequirement) -> str:
+    marker = f" ; {requirement.marker}" if requirement.marker else ""
+    return f"{requirement.name}=={requirement.version}{marker}"
+
+
+def _with_stubs(project: Path, scratch: Path, stubs: Sequence[tuple[str, str]]) -> Path:
+    """A folder whose uv settings are the project's, and say that the source archives `stubs` require nothing."""
+    scratch.mkdir(exist_ok=True)
+    name, prefix, text = "uv.toml", "", ""
+    for folder in (project, *project.parents):
+        if (folder / "uv.toml").is_file():
+            text = decode(read_bounded(folder / "uv.toml", "uv.toml"), "uv.toml")
+            break
+        if "uv" in table_of(read_project(folder / "pyproject.toml"), "tool"):
+            name, prefix = "pyproject.toml", "tool.uv."
+            text = decode(read_bounded(folder / name, name), name)
+            break
+    for stub, version in stubs:
+        text += f'\n[[{prefix}dependency-metadata]]\nname = "{stub}"\nversion = "{version}"\nrequires-dist = []\n'
+    (scratch / name).write_text(text, "utf-8")
+    return scratch
+
+
+def _absolute(lock: Pylock, folder: Path) -> Pylock:
+    """Paths in uv's answer are relative to where it ran."""
+
+    def placed(file: PylockFile) -> PylockFile:
+        return file if file.path is None else msgspec.structs.replace(file, path=str(folder / file.path))
+
+    packages = []
+    for package in lock.packages:
+        where = package.directory
+        packages.append(
+            msgspec.structs.replace(
+                package,
+                wheels=tuple(placed(each) for each in package.wheels),
+                sdist=None if package.sdist is None else placed(package.sdist),
+                directory=None
+                if where is None
+                else msgspec.structs.replace(where, path=str((folder / where.path).resolve())),
+            )
+        )
+    return msgspec.structs.replace(lock, packages=tuple(packages))
+
+
+def _export(found: DependencyFile, uv: Uv) -> Pylock:
+    """uv.lock as pylock.toml. uv refuses where no Python of this machine suits the project, which decides nothing
+    here: it works on a copy of the lock and its project files that ask for none."""
+    root = found.path.parent
+    if not found.folder.is_relative_to(root):
+        raise InputError(f"{found.name} lies beside the app, not above it")
+    _check_fresh(found)
+    with tempfile.TemporaryDirectory(prefix="basewright-") as scratch:
+        copy = Path(scratch).resolve()
+        (copy / "uv.lock").write_bytes(read_bounded(found.path, found.name))
+        for folder in _members(found, root):
+            text = decode(read_bounded(root / folder / "pyproject.toml", "pyproject.toml"), "pyproject.toml")
+            (copy / folder).mkdir(parents=True, exist_ok=True)
+            loose = re.sub(r"(?m)^(\s*requires-python\s*=\s*).*$", r'\1">=3.8"', text)
+            (copy / folder / "pyproject.toml").write_text(loose, "utf-8")
+        where = copy / found.folder.relative_to(root)
+        done = uv.run(
+            ["export", "--frozen", "--no-default-groups", "--format", "pylock.toml", "--quiet", "--no-header"],
+            cwd=where,
+        )
+        if done.returncode != 0:
+            raise uv.failure(done, found.name)
+        lock = _absolute(parse_pylock(done.stdout, found.name), where)
+        packages = tuple(_moved(package, copy, root) for package in lock.packages)
+        return msgspec.structs.replace(lock, packages=packages, requires_python=lock.requires_python)
+
+
+def _moved(package: PylockPackage, copy: Path, root: Path) -> PylockPackage:
+    where = package.directory
+    if where is None or not Path(where.path).is_relative_to(copy):
+        return package
+    path = str(root / Path(where.path).relative_to(copy))
+    return msgspec.structs.replace(package, directory=msgspec.structs.replace(where, path=path))
+
+
+class _UvSource(msgspec.Struct, frozen=True):
+    editable: str | None = None
+    virtual: str | None = None
+    directory: str | None = None
+
+
+class _UvRequirement(msgspec.Struct, frozen=True):
+    name: str
+
+
+class _UvMetadata(msgspec.Struct, frozen=True, rename="kebab"):
+    requires_dist: tuple[_UvRequirement, ...] = ()
+
+
+class _UvPackage(msgspec.Struct, frozen=True):
+    name: str
+    source: _UvSource = _UvSource()
+    metadata: _UvMetadata = _UvMetadata()
+
+
+class _UvLock(msgspec.Struct, frozen=True):
+    package: tuple[_UvPackage, ...] = ()
+
+
+def _uv_lock(found: DependencyFile) -> _UvLock:
+    try:
+        return msgspec.convert(tomllib.loads(decode(read_bounded(found.path, found.name), found.name)), _UvLock)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise InputError(f"{found.name} is not a uv.lock: {error}") from None
+
+
+def _members(found: DependencyFile, root: Path) -> Iterator[str]:
+    """Folders, relative to the lock, whose project files uv reads."""
+    folders = {"."}
+    for package in _uv_lock(found).package:
+        folder = package.source.editable or package.source.virtual or package.source.directory
+        if folder is not None and (root / folder).resolve().is_relative_to(root):
+            folders.add(folder)
+    yield from sorted(each for each in folders if (root / each / "pyproject.toml").is_file())
+
+
+def _check_fresh(found: DependencyFile) -> None:
+    """A uv.lock that lacks what pyproject.toml names was not brought up to date."""
+    project = table_of(read_project(found.folder / "pyproject.toml"), "project")
+    name, wanted = project.get("name"), project.get("dependencies")
+    if not isinstance(name, str) or not isinstance(wanted, list):
+        return
+    own = next((each for each in _uv_lock(found).package if normal_name(each.name) == normal_name(name)), None)
+    if own is None:
+        return
+    known = {normal_name(each.name) for each in own.metadata.requires_dist}
+    for each in wanted:
+        try:
+            missing = normal_name(Requirement(str(each)).name)
+        except InvalidRequirement:
+            continue
+        if missing not in known:
+            raise InputError(
+                f"{found.name} is older than pyproject.toml: it does not know the requirement {missing}",
+                hint="uv lock",
+            )
+
+
+def _local_projects(
+    found: DependencyFile, packages: Sequence[PylockPackage], repository: Path, strategy_directory: Path
+) -> tuple[str, ...]:
+    """Folders of the repository, relative to the strategy, that are requirements; the app itself is none."""
+    folders: set[str] = set()
+    for package in packages:
+        if package.vcs is not None or package.archive is not None:
+            raise InputError(
+                f"{found.name}: the requirement {package.name} is given by URL, file or version control; "
+                "requirements come from a package index, or from a folder of the repository",
+                hint="publish it to an index that uv knows, or keep its folder in the repository",
+            )
+        if package.directory is None:
+            continue
+        path = (found.path.parent / package.directory.path / (package.directory.subdirectory or "")).resolve()
+        if not path.is_relative_to(repository):
+            raise InputError(f"{found.name}: the requirement {package.name} lies outside of the repository")
+        if path != found.folder and (path / "pyproject.toml").is_file():
+            folders.add(_relative(path, strategy_directory))
+        elif path != found.folder and not (path / "setup.py").is_file():
+            raise InputError(f"{found.name}: the requirement {package.name} is a folder without a project file")
+        elif path != found.folder:
+            folders.add(_relative(path, strategy_directory))
+    return tuple(sorted(folders))
+
+
+def _relative(path: Path, directory: Path) -> str:
+    ups = 0
+    while not path.is_relative_to(directory):
+        directory = directory.parent
+        ups += 1
+    return "/".join([".."] * ups + list(path.relative_to(directory).parts))
+
+
+def _locked(found: DependencyFile, lock: Pylock) -> Iterator[LockedRequirement]:
+    for package in sorted(lock.packages, key=lambda each: (normal_name(each.name), each.version or "", each.marker)):
+        if package.directory is not None:
+            continue
+        if package.version is None:
+            raise InputError(f"{found.name}: the requirement {package.name} has no version")
+        name = normal_name(package.name)
+        yield LockedRequirement(
+            name=name,
+            version=package.version,
+            files=tuple(_locked_files(found, name, package)),
+            marker=_plain_marker(package.marker, lock.default_groups),
+        )
+
+
+def _locked_files(found: DependencyFile, name: str, package: PylockPackage) -> Iterator[LockedFile]:
+    given = found.hashes.get(name)
+    first_seen = found.kind in ("requirements.txt", "pyproject.toml") and given is None
+    files = sorted(package.files, key=lambda each: each.file_name)
+    kept = [each for each in files if given is None or each.hashes.get("sha256") in given]
+    if files and not kept:
+        raise InputError(
+            f"{found.name}: no file of {name} {package.version} on the index has a hash that is given for it",
+            hint="compile the hashes anew, for this version",
+        )
+    for file in kept:
+        sha256 = file.hashes.get("sha256", "")
+        if not _SHA256.fullmatch(sha256):
+            raise InputError(f"{found.name}: {file.file_name} has no SHA-256 digest")
+        yield LockedFile(name=file.file_name, sha256=sha256, first_seen=first_seen)
+
+
+def _plain_marker(marker: str, groups: Sequence[str]) -> str:
+    """A marker without the sets that only a pylock.toml has: its default groups are taken, and no extras."""
+
+    def chosen(match: re.Match[str]) -> str:
+        taken = match["set"] == "dependency_groups" and match["name"] in groups
+        return "python_version >= '0'" if taken else "python_version < '0'"
+
+    return _GROUP.sub(chosen, marker)
+
+
+def _build_requirements(folders: Sequence[Path], *, process: Process) -> tuple[LockedRequirement, ...]:
+    """What builds the app and its local projects, pinned: its version is written into every wheel that it makes."""
+    wanted: set[str] = set()
+    for folder in folders:
+        project = read_project(folder / "pyproject.toml")
+        requires = table_of(project, "build-system").get("requires")
+        if isinstance(requires, list):
+            wanted.update(str(each) for each in requires)
+        elif (folder / "setup.py").is_file():
+            wanted.add("setuptools")
+    if not wanted:
+        return ()
+    with tempfile.TemporaryDirectory(prefix="basewright-") as scratch:
+        path = Path(scratch) / "build-requirements.txt"
+        path.write_text("".join(f"{each}\n" for each in sorted(wanted)), "utf-8")
+        lock = compile_requirements(Uv(process, folders[0]), path, what="[build-system] requires", floor=BUILD_PYTHON)
+        found = DependencyFile(folder=folders[0], path=path, name=path.name, kind="requirements.txt", sha256="")
+        return tuple(_locked(found, lock))
+
+
+def locate_files(
+    strategy_directory: Path,
+    app: PythonApp,
+    locked: LockedPython,
+    wanted: Mapping[str, str],
+    *,
+    process: Process,
+) -> tuple[dict[str, PylockFile], Uv]:
+    """SHA-256 → where the file lies now, for every locked file in `wanted` (SHA-256 → name), and whom to ask as.
+
+    Raises OutOfReachError where an index no longer has one.
+    """
+    found = find_dependency_file(strategy_directory, app)
+    if found is None:
+        raise InputError(f"the app {app.python} has no dependency file any more", hint="--update-lock")
+    match = re.search(r"\d+\.\d+", locked.requires_python)
+    lock = read_pylock(found, process=process, floor=match[0] if match else OLDEST_PYTHON, pins=locked.requirements)
+    places = {file.hashes.get("sha256", ""): file for package in lock.packages for file in package.files}
+    missing = sorted(name for sha256, name in wanted.items() if sha256 not in places)
+    if missing:
+        raise OutOfReachError(
+            f"no package index has {', '.join(missing[:5])} any more", hint="--update-lock resolves anew"
+        )
+    if found.kind == "pylock.toml":
+        places = {
+            sha256: msgspec.structs.replace(file, path=str(found.path.parent / file.path)) if file.path else file
+            for sha256, file in places.items()
+        }
+    return {sha256: places[sha256] for sha256 in wanted}, Uv(process, found.folder, urls=found.urls)
