@@ -23,12 +23,12 @@ _EVIDENCE = {each.candidate: each for each in seven_candidates()}
 _CANDIDATES = {each.name: each for each in strategy().candidates}
 _MEASURED, _MIXED = (Basis.MEASURED,), (Basis.PUBLISHED, Basis.MEASURED)
 _UNITS = {
-    DriverName.IMAGE_SIZE: ("compressed_bytes", "MB", "less"),
+    DriverName.IMAGE_SIZE: ("compressed_size", "MB", "less"),
     DriverName.SECURITY_POSTURE: ("failed_checks_weighted", "points", "less"),
     DriverName.BUILD_PERFORMANCE: ("application_edit_seconds", "s", "less"),
     DriverName.RUNTIME_PERFORMANCE: ("cpu_seconds_per_1000_requests", "s", "less"),
     DriverName.PACKAGE_AVAILABILITY: ("installable_without_compiler", "%", "more"),
-    DriverName.UPDATE_FREQUENCY: ("days_between_rebuilds", "d", "less"),
+    DriverName.UPDATE_FREQUENCY: ("days_between_rebuilds", "days", "less"),
     DriverName.RESOURCE_EFFICIENCY: ("monthly_price", "USD", "less"),
 }
 

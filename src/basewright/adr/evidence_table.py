@@ -7,7 +7,7 @@ from basewright.strategy import DriverName
 from basewright.view.evaluation import EvaluationView, Row
 from basewright.view.number import DASH, format_score, format_share
 from basewright.view.sentence import Numbers, unmeasured_numbers
-from basewright.view.wording import driver_title
+from basewright.view.wording import column_unit, driver_title
 
 SHORT_DIGEST = 12
 
@@ -27,7 +27,7 @@ def ranking_table(view: EvaluationView) -> str:
                 code(row.digest.partition(":")[2][:SHORT_DIGEST]) if row.digest else "not built",
             ]
         )
-    return render_table(["Rank", "Option", "Score", "First in", "Status", "Image"], rows)
+    return render_table(["Rank", "Option", "Score", "First in draws", "Status", "Image"], rows)
 
 
 def driver_tables(view: EvaluationView) -> Iterator[str]:
@@ -52,7 +52,11 @@ def _option(view: EvaluationView, row: Row) -> str:
 
 def _heading(view: EvaluationView, driver: DriverName) -> str:
     cell = next((row.cells[driver] for row in view.rows if row.cells[driver].not_measured is None), None)
-    return f"{driver_title(driver)}, {cell.better} is better" if cell is not None else driver_title(driver)
+    if cell is None:
+        return driver_title(driver)
+    return (
+        f"{driver_title(driver)} ({escape_text(column_unit(driver, cell.measure, cell.unit))}), {cell.better} is better"
+    )
 
 
 def _score(row: Row) -> str:

@@ -6,7 +6,7 @@ from basewright.adr.markdown import escape_text
 from basewright.strategy import DriverName
 from basewright.view.evaluation import Cell, EvaluationView, Row
 from basewright.view.lifecycle import EndOfLife
-from basewright.view.wording import DRIVER_WORDS, count_days, days_between, driver_noun
+from basewright.view.wording import count_days, days_between, driver_noun, headline_words
 
 
 def option_section(view: EvaluationView, row: Row) -> Iterator[str]:
@@ -74,7 +74,7 @@ def _standing(view: EvaluationView, row: Row, driver: DriverName) -> tuple[bool,
         return None
     ahead = [_ahead(cell, other) for other in others]
     behind = [_ahead(other, cell) for other in others]
-    words = DRIVER_WORDS.get(driver)
+    words = headline_words(driver, cell.measure)
     if not any(behind) and any(ahead):
         alone = words is not None and all(ahead)
         text = words.good if words is not None and alone else f"no option is clearly better in {driver_noun(driver)}"

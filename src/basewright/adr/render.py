@@ -18,6 +18,7 @@ from basewright.view.lifecycle import end_sentence
 from basewright.view.number import DASH, format_score
 from basewright.view.sentence import (
     ahead_text,
+    capital,
     could_overturn,
     first_text,
     not_ranked,
@@ -29,7 +30,7 @@ from basewright.view.sentence import (
     tied_names,
     unmeasured,
 )
-from basewright.view.wording import driver_title, join_words, option_text
+from basewright.view.wording import driver_title, join_words, measure_meaning, option_text
 
 KINDS = ("outcome", "evidence", "options")
 
@@ -119,9 +120,7 @@ def _drivers(view: EvaluationView, strategy: Strategy) -> str:
         cell = next((row.cells[driver] for row in view.rows if row.cells[driver].not_measured is None), None)
         line = driver_title(driver)
         if cell is not None:
-            line += (
-                f": {escape_text(cell.measure.replace('_', ' '))} in {escape_text(cell.unit)}, {cell.better} is better"
-            )
+            line += f": {escape_text(measure_meaning(driver, cell.measure, cell.unit))}, {cell.better} is better"
         if view.weights.get(driver, 1.0) != 1:
             line += f"; weight {view.weights[driver]:g}"
         for text in required.get(driver, ()):
@@ -140,9 +139,8 @@ def _outcome(view: EvaluationView) -> str:
     if overturn:
         parts.append(f"This is open in one respect: {escape_text(overturn)}\n")
     if view.flips:
-        parts.append(
-            "What would change the outcome:\n\n" + bullets([escape_text(sentence(flip)) for flip in view.flips])
-        )
+        flips = [escape_text(sentence(capital(flip))) for flip in view.flips]
+        parts.append("What would change the outcome:\n\n" + bullets(flips))
     if view.winner is not None:
         found = bullets(list(consequences(view, view.row(view.winner))))
         if found:

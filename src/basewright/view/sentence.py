@@ -156,6 +156,11 @@ def ahead_text(view: EvaluationView, name: str, other: str) -> str:
     return format_share(view.pairwise.get(name, {}).get(other, 0.0))
 
 
+def capital(text: str) -> str:
+    """With a capital letter first."""
+    return text[:1].upper() + text[1:]
+
+
 def sentence(text: str) -> str:
     """With a full stop, unless it ends with a mark already."""
     text = text.rstrip()

@@ -26,7 +26,7 @@ from basewright.view.sentence import (
     urgent_ends,
     verdict,
 )
-from basewright.view.wording import driver_title, one_line
+from basewright.view.wording import column_unit, driver_title, one_line
 
 MIN_WIDTH = 60
 _PADDING = 2
@@ -113,7 +113,10 @@ def _table(view: EvaluationView, first: Sequence[_Lines], block: Sequence[tuple[
 def _header(view: EvaluationView, driver: DriverName) -> _Lines:
     lines = driver_title(driver).split(" ", 1)
     cell = next((row.cells[driver] for row in view.rows if row.cells[driver].not_measured is None), None)
-    unit = "" if cell is None else f"{cell.unit} {'↑' if cell.better == 'more' else '↓'}"
+    unit = ""
+    if cell is not None:
+        arrow = "↑" if cell.better == "more" else "↓"
+        unit = f"{column_unit(driver, cell.measure, cell.unit)} {arrow}"
     weight = view.weights.get(driver, 1.0)
     styled = [(line, "bold") for line in lines]
     if weight != 1:

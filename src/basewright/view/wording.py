@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from basewright.drivers.catalog import DRIVERS
 from basewright.facts import Basis
 from basewright.strategy import (
     App,
@@ -22,9 +23,12 @@ from basewright.strategy import ScratchBase as Scratch
 
 
 class DriverWords(msgspec.Struct, frozen=True, kw_only=True):
-    """How a driver is called; `good` and `bad` finish a sentence of `it …`."""
+    """How a driver is called. `unit` is that of its headline, for the head of a column, `means` says what it is; `good` and `bad` say what the
+    best and the worst headline mean."""
 
     title: str
+    unit: str
+    means: str
     good: str
     bad: str
 
@@ -32,40 +36,79 @@ class DriverWords(msgspec.Struct, frozen=True, kw_only=True):
 DRIVER_WORDS: dict[DriverName, DriverWords] = {
     DriverName.IMAGE_SIZE: DriverWords(
         title="Image size",
+        unit="MB to pull",
+        means="compressed bytes to pull for the platform, in MB",
         good="its image is the smallest to pull",
         bad="its image is the largest to pull",
     ),
     DriverName.SECURITY_POSTURE: DriverWords(
         title="Security posture",
+        unit="points",
+        means="points of the posture checks that fail (critical 10, high 5, medium 2, low 1)",
         good="it fails the fewest posture checks",
         bad="it fails the most posture checks",
     ),
     DriverName.BUILD_PERFORMANCE: DriverWords(
         title="Build performance",
+        unit="s an edit",
+        means="seconds to rebuild after an edit of the application",
         good="it rebuilds fastest after an edit",
         bad="it rebuilds slowest after an edit",
     ),
     DriverName.RUNTIME_PERFORMANCE: DriverWords(
         title="Runtime performance",
+        unit="CPU s per 1,000 requests",
+        means="CPU seconds per 1,000 requests",
         good="it needs the least CPU for its requests",
         bad="it needs the most CPU for its requests",
     ),
     DriverName.PACKAGE_AVAILABILITY: DriverWords(
         title="Package availability",
+        unit="% without a compiler",
+        means="share of the locked requirements that install without a compiler, in %",
         good="most of its requirements install without a compiler",
         bad="fewest of its requirements install without a compiler",
     ),
     DriverName.UPDATE_FREQUENCY: DriverWords(
         title="Update frequency",
+        unit="days a rebuild",
+        means="days between rebuilds of the base",
         good="its base is renewed most often",
         bad="its base is renewed least often",
     ),
     DriverName.RESOURCE_EFFICIENCY: DriverWords(
         title="Resource efficiency",
+        unit="USD a month",
+        means="USD a month for the smallest Fargate task that carries the load",
         good="its Fargate task is the cheapest",
         bad="its Fargate task is the dearest",
     ),
 }
+
+
+def headline_words(driver: DriverName, measure: str) -> DriverWords | None:
+    """The words for a driver's own headline; None where a strategy chose another measure, which they would misname."""
+    return DRIVER_WORDS.get(driver) if measure == DRIVERS[driver].headline else None
+
+
+def column_unit(driver: DriverName, measure: str, unit: str) -> str:
+    """`CPU s per 1,000 requests`; for another measure its name and unit."""
+    words = headline_words(driver, measure)
+    return words.unit if words else f"{measure_noun(measure)} {unit}".strip()
+
+
+def measure_noun(measure: str) -> str:
+    """`cold_build_seconds` → `cold build seconds`."""
+    return measure.replace("_", " ")
+
+
+def measure_meaning(driver: DriverName, measure: str, unit: str) -> str:
+    """What a measure is, in a phrase with its unit."""
+    words = headline_words(driver, measure)
+    if words is not None:
+        return words.means
+    further = DRIVERS[driver].further.get(measure)
+    return f"{measure_noun(measure)}{f' ({further.means})' if further else ''}{f', in {unit}' if unit else ''}"
 
 
 def driver_title(driver: DriverName) -> str:
