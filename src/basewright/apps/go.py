@@ -18,6 +18,7 @@ from basewright._http import Http
 from basewright._process import Completed, Process
 from basewright.apps.app import AppLayers, AppTarget
 from basewright.apps.go_command import GoCache, GoCommand, build_environment, find_go
+from basewright.apps.go_edit import edit_application, edit_dependency
 from basewright.apps.go_failure import failure
 from basewright.apps.go_listing import Listing, check_files, parse_listing
 from basewright.apps.go_module import GoModuleFolder, find_module
@@ -41,6 +42,8 @@ BUILD_FLAGS = ("-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=")
 """No path, no commit, no symbol table and no build id: nothing in the binary but code."""
 WORKING_DIRECTORY = "/app"
 MAX_BINARY_BYTES = 2 << 30
+TOOLCHAIN_MB = 80
+"""What a toolchain is to download, for the notice before it: 1.24.13 has 83 MB, 1.26.8 has 72."""
 _TIMEOUT_SECONDS = 1800.0
 _LEFTOVER_SECONDS = 86_400.0
 
@@ -200,7 +203,8 @@ class GoApplication:
         `go mod download` would add to both; listing what the package imports fetches the same and adds nothing.
         """
         started = time.monotonic()
-        progress(f"fetching Go {self.toolchain}, about 75 MB, where it is not here yet")
+        if not self._has_toolchain():
+            progress(f"downloading Go {self.toolchain}, about {TOOLCHAIN_MB} MB")
         said = self._go(("version",), self.module.folder).stdout.decode("utf-8", "replace").split()
         if said[2:3] != [f"go{self.toolchain}"]:
             raise OutOfReachError(
@@ -210,7 +214,7 @@ class GoApplication:
         self._make_deletable()
         self.toolchain_seconds = time.monotonic() - started
         started = time.monotonic()
-        progress(f"fetching the modules of {self.name}")
+        progress(f"looking at the modules of {self.name}")
         answer = self._go(("list", "-deps", *Listing.FLAGS, *self._mode(), self.package), self.module.folder)
         self.listing = parse_listing(answer.stdout)
         self.modules_seconds = time.monotonic() - started
@@ -237,6 +241,14 @@ class GoApplication:
         skip = shutil.ignore_patterns(".git", ".hg", ".jj", ".svn")
         shutil.copytree(self.module.copy_root, folder, symlinks=True, ignore=skip)
 
+    def edit_application(self, copy: Path, text: str) -> Path:
+        """Really changes the program in a copy; `text` makes one edit unlike another. Returns the file."""
+        return edit_application(copy, self.module, self.listing, text)
+
+    def edit_dependency(self, copy: Path, text: str) -> Path | None:
+        """Really changes a module that the program uses, in a copy; None where it uses none."""
+        return edit_dependency(copy, self.module, self.listing, text)
+
     def layers(self, compiled: CompiledGo) -> AppLayers:
         """The binary as what an application adds to a base."""
         application = Tree()
@@ -255,7 +267,7 @@ class GoApplication:
             working_directory=WORKING_DIRECTORY,
             env={},
             packages=PackageFacts(requirements=requirements),
-            notes=self.listing.notes(),
+            notes=self.listing.notes(self.platform.architecture),
         )
 
     def _mode(self) -> tuple[str, ...]:
@@ -318,10 +330,15 @@ class GoApplication:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def _has_toolchain(self) -> bool:
+        return str(self._command.version) == self.toolchain or any(self._toolchains())
+
+    def _toolchains(self) -> Iterator[Path]:
+        return (self._cache.modules / "golang.org").glob(f"toolchain@*-go{self.toolchain}.*")
+
     def _make_deletable(self) -> None:
         """`go` unpacks a toolchain into folders that may not be written, -modcacherw or not."""
-        found = (self._cache.modules / "golang.org").glob(f"toolchain@*-go{self.toolchain}.*")
-        for root in found:
+        for root in self._toolchains():
             if root.stat().st_mode & 0o200:
                 continue
             for folder in (*(path for path in root.rglob("*") if path.is_dir() and not path.is_symlink()), root):

@@ -98,7 +98,7 @@ def _packaged_go() -> Path | None:
 
 def _ask(path: str, process: Process) -> GoCommand | None:
     """Its version, root and settings; from a folder without go.mod, lest it fetch what a module asks for."""
-    env = {**os.environ, "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    env = {**os.environ, "GOTOOLCHAIN": "local", "GOWORK": "off", "GOEXPERIMENT": "", "GOFLAGS": ""}
     try:
         answer = process.run(
             (path, "env", "-json", "GOVERSION", "GOROOT", *_HOST_SETTINGS),

@@ -1,4 +1,4 @@
-"""Whether a Go source takes part in a build for linux without cgo: its name and its `//go:build` line.
+"""Whether a Go source takes part in a build for linux: its name and its `//go:build` line.
 
 https://pkg.go.dev/cmd/go#hdr-Build_constraints
 """
@@ -19,7 +19,7 @@ _TOKEN = re.compile(r"\s*(\|\||&&|!|\(|\)|[\w.]+)")
 _MAX_DEPTH = 100
 
 
-def builds_on(name: str, text: str, architecture: str) -> bool:
+def builds_on(name: str, text: str, architecture: str, *, cgo: bool = False) -> bool:
     """Whether the file `name` with the source `text` is built for linux on `architecture`. A constraint that cannot be
     understood counts as met: `go` itself will say so."""
     words = name.removesuffix(".go").split("_")[1:][-2:]
@@ -35,7 +35,7 @@ def builds_on(name: str, text: str, architecture: str) -> bool:
     if line is None:
         return True
     try:
-        return _Expression(line[1], {"linux", "unix", "gc", architecture}).value()
+        return _Expression(line[1], {"linux", "unix", "gc", architecture} | ({"cgo"} if cgo else set())).value()
     except (ValueError, IndexError):
         return True
 

@@ -1,16 +1,19 @@
 """What a Go package is built from, as `go list -deps` names it: whose files, and what stays out without cgo."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 import msgspec
 
+from basewright.apps.go_constraint import builds_on
 from basewright.apps.go_module import GoModuleFolder
 from basewright.errors import HostileInputError, InputError
 
-_C_SUFFIXES = (".c", ".cc", ".cpp", ".cxx", ".m", ".syso")
+_MAX_HEAD_BYTES = 64 << 10
+_IMPORT_C = re.compile(r'^\s*(?:import\s+)?"C"\s*$', re.MULTILINE)
 
 
 class ListedModule(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -19,6 +22,7 @@ class ListedModule(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     path: str = ""
     version: str = ""
     dir: str = ""
+    replace: dict[str, object] | None = None
 
 
 class ListedPackage(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -33,7 +37,7 @@ class ListedPackage(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     s_files: tuple[str, ...] = ()
     h_files: tuple[str, ...] = ()
     embed_files: tuple[str, ...] = ()
-    ignored_other_files: tuple[str, ...] = ()
+    ignored_go_files: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -44,7 +48,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """The packages of a build outside the standard library, what is imported before what imports it."""
 
     FLAGS: ClassVar[tuple[str, ...]] = (
-        "-json=ImportPath,Name,Dir,Standard,Module,GoFiles,SFiles,HFiles,EmbedFiles,IgnoredOtherFiles",
+        "-json=ImportPath,Name,Dir,Standard,Module,GoFiles,SFiles,HFiles,EmbedFiles,IgnoredGoFiles",
     )
     packages: tuple[ListedPackage, ...]
 
@@ -52,16 +56,25 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     def main(self) -> ListedPackage:
         return self.packages[-1]
 
-    def notes(self) -> tuple[str, ...]:
+    def notes(self, architecture: str) -> tuple[str, ...]:
         """Modules whose parts in C are left out: they may only say so when they run."""
         with_c = {
             package.module.path
             for package in self.packages
-            if package.module is not None and any(name.endswith(_C_SUFFIXES) for name in package.ignored_other_files)
+            if package.module is not None
+            and any(_is_cgo(package, name, architecture) for name in package.ignored_go_files)
         }
-        return tuple(
-            f"{path} has parts in C, which are left out: binaries are static, without cgo" for path in sorted(with_c)
-        )
+        return tuple(f"{path} has parts in C; they are left out of a static binary" for path in sorted(with_c))
+
+
+def _is_cgo(package: ListedPackage, name: str, architecture: str) -> bool:
+    """Whether a file was left out for want of cgo, and for nothing else."""
+    try:
+        with (Path(package.dir) / name).open("rb") as file:
+            text = file.read(_MAX_HEAD_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return False
+    return _IMPORT_C.search(text) is not None and builds_on(name, text, architecture, cgo=True)
 
 
 def parse_listing(data: bytes) -> Listing:

@@ -43,8 +43,7 @@ _IMAGE = re.compile(
 )
 _BARE = re.compile(r"(?:go)?(?P<version>\d+\.\d+(?:\.\d+|rc\d+|beta\d+)?)")
 _TAG = re.compile(r"(?:(?P<version>\d+(?:\.\d+(?:\.\d+|rc\d+|beta\d+)?)?|latest)(?:-(?P<variant>.+))?|(?P<only>.+))")
-_VARIANT_ALONE = re.compile(r"alpine(?:\d+\.\d+)?|[a-z]+")
-_DEBIAN_VARIANTS = ("stretch", "buster", "bullseye", "bookworm", "trixie", "forky")
+_VARIANT_ALONE = re.compile(r"alpine(?:\d+\.\d+)?|stretch|buster|bullseye|bookworm|trixie|forky")
 _HINT = 'such as toolchain = "golang:1.24-alpine", "1.24" or "go1.24.13"'
 
 
@@ -63,8 +62,6 @@ def parse_toolchain(text: str, where: str) -> GoWords:
     version, variant = tag["version"] or "latest", tag["variant"] or tag["only"] or ""
     if variant.startswith(("windows", "nanoserver")):
         raise InputError(f"{where}: {text!r} is for Windows; basewright builds for linux", hint=_HINT)
-    if tag["only"] and not (variant.startswith("alpine") or variant in _DEBIAN_VARIANTS):
-        raise InputError(f"{where}: the tag {variant!r} names no version of Go", hint=_HINT)
     if tag["only"] and _VARIANT_ALONE.fullmatch(variant) is None:
         raise InputError(f"{where}: the tag {variant!r} names no version of Go", hint=_HINT)
     return _words("" if version == "latest" else version, variant)

@@ -58,17 +58,13 @@ def render_dockerfile(
 
 def _head(strategy: Strategy, candidate: Candidate, context: Path) -> list[str]:
     name = strategy.service.name
-    away = context != strategy.directory.resolve()
-    where = f", from {_upwards(strategy.directory.resolve(), context)}" if away else ""
+    above = os.path.relpath(context, strategy.directory.resolve())
+    where = "." if above == "." else f"-f Dockerfile {above}"
     return [
         f'# {name}, candidate "{candidate.name}": written by `basewright dockerfile {candidate.name}`.',
-        f"# docker build -t {name} .   (BuildKit or buildah{where}; keep .git and build output out by .dockerignore)",
+        f"# docker build -t {name} {where}   (BuildKit or buildah; a .dockerignore keeps out .git and what was built)",
         "",
     ]
-
-
-def _upwards(directory: Path, context: Path) -> str:
-    return os.path.relpath(context, directory)
 
 
 def _ending(strategy: Strategy, entry: tuple[str, ...], arguments: tuple[str, ...]) -> list[str]:

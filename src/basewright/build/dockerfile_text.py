@@ -45,7 +45,8 @@ def env(variables: Mapping[str, str], *, extending: Sequence[str] = ()) -> str:
                 f"the variable {name} holds a line break or control character, which no Dockerfile can",
                 hint="set it where the container is started",
             )
-        literal = value.replace("\\", "\\\\").replace('"', '\\"')
+        # A backslash goes outside the quotes: hadolint takes the end of `"\\\\"` for an escaped quote.
+        literal = '"\\\\"'.join(part.replace('"', '\\"') for part in value.split("\\"))
         if name not in extending:
             literal = literal.replace("$", "\\$")
         pairs.append(f"{name}={value}" if re.fullmatch(r"[A-Za-z0-9._/:$@+-]+", literal) else f'{name}="{literal}"')
@@ -72,7 +73,8 @@ def run(*commands: str, mounts: Sequence[str] = ()) -> str:
 
 
 def _json(words: Sequence[str]) -> str:
-    text = json.dumps(list(words), ensure_ascii=False)
+    """JSON without raw control characters, and with backslashes spelt out: hadolint takes `\\\\"` for an escaped quote."""
+    text = json.dumps(list(words), ensure_ascii=False).replace("\\\\", "\\u005c")
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
