@@ -228,9 +228,9 @@ class RuntimeFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Which image was built. `digest` is that of its manifest."""
+    """Which image was built. `digest` is that of its manifest, None where the base is out of reach."""
 
-    digest: str
+    digest: str | None
     base: str
     base_digest: str | None = None
     notes: tuple[str, ...] = ()
@@ -292,6 +292,8 @@ class Also(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     interval: tuple[float, float] | None = None
     basis: tuple[Basis, ...] = ()
+    samples: tuple[float, ...] = ()
+    """As a headline's own, for a strategy that chooses this measure."""
 
 
 class Unmeasured(msgspec.Struct, frozen=True, kw_only=True, tag="unmeasured"):
