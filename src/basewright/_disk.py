@@ -1,11 +1,19 @@
-"""The only door for writing: atomic files, and the folder of the cache."""
+"""The only door for writing: files that appear whole or not at all, and the folder of the cache."""
 
 import errno
+import fcntl
 import os
-import tempfile
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from basewright.errors import InputError, OutOfReachError
+
+_PARTIAL = ".basewright-partial-"
+_STALE_SECONDS = 60.0
 
 
 def cache_directory() -> Path:
@@ -16,6 +24,62 @@ def cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "basewright"
 
 
+class Partial:
+    """A file that is being written under a name of its own, until it is moved to its place."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path, self._file = path, file
+
+    def write(self, data: bytes) -> None:
+        """Raises OutOfReachError on a full disk, InputError where writing is refused."""
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise disk_error(self._path.parent, error) from None
+
+    def become(self, path: Path) -> None:
+        """Takes the place of `path`, in the same folder; whoever reads that sees the old file or the new one whole."""
+        try:
+            self._file.flush()
+            self._path.replace(path)
+        except OSError as error:
+            raise disk_error(path, error) from None
+
+
+@contextmanager
+def partial_file(folder: Path) -> Iterator[Partial]:
+    """A new file in `folder`, made where it is missing; what did not become another file in the block is removed.
+
+    The mode follows the umask. What a killed process left here earlier is removed as well.
+    """
+    path = folder / f"{_PARTIAL}{secrets.token_hex(8)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(folder)
+        file = path.open("xb")
+    except OSError as error:
+        raise disk_error(folder, error) from None
+    try:
+        with suppress(OSError):  # a filesystem without locks: nobody removes what is in use before it is stale
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield Partial(path, file)
+    finally:
+        with suppress(OSError):  # what was to be kept has been flushed by now
+            file.close()
+        path.unlink(missing_ok=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Partial files whose writer is gone: old enough to be locked, and not locked."""
+    for path in folder.glob(f"{_PARTIAL}*"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime < _STALE_SECONDS:
+                continue
+            with path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Writes `data` beside `path` and moves it there; a file that already has these bytes is left alone.
 
@@ -24,30 +88,15 @@ def write_atomically(path: Path, data: bytes) -> None:
     try:
         if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
         raise disk_error(path, error) from None
-    partial = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        partial.chmod(0o666 & ~_umask())
-        partial.replace(path)
-    except OSError as error:
-        raise disk_error(path, error) from None
-    finally:
-        partial.unlink(missing_ok=True)
+    with partial_file(path.parent) as partial:
+        partial.write(data)
+        partial.become(path)
 
 
 def disk_error(path: Path, error: OSError) -> InputError | OutOfReachError:
     """What an operating system's error about `path` is for the user."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutOfReachError(f"no space left to write {path}", hint="free some, or set BASEWRIGHT_CACHE elsewhere")
-    return InputError(f"{path} cannot be written: {error.strerror}")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    return InputError(f"{path} cannot be written: {error.strerror or error}")

@@ -4,14 +4,17 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
 
-from basewright.errors import OutOfReachError
+from basewright.errors import InputError, OutOfReachError
 
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
+_LEFTOVER_SECONDS = 2.0
+"""How long output is waited for that a program outside the group could still write."""
 
 
 class Completed:
@@ -73,27 +76,26 @@ class HostProcess:
         child = self.start(argv, cwd=cwd, env=env)
         stdout, stderr = bytearray(), bytearray()
         assert child.stdin is not None and child.stdout is not None and child.stderr is not None
-        readers = [
+        threads = [
             threading.Thread(target=_drain, args=(child.stdout, stdout, max_bytes), daemon=True),
             threading.Thread(target=_drain, args=(child.stderr, stderr, max_bytes), daemon=True),
             threading.Thread(target=_feed, args=(child.stdin, stdin), daemon=True),
         ]
-        for reader in readers:
-            reader.start()
+        for thread in threads:
+            thread.start()
         try:
             returncode = child.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
-            kill_group(child)
             raise OutOfReachError(
-                f"{argv[0]} did not end within {timeout_seconds:.0f} s",
+                f"{argv[0]} did not end within {timeout_seconds:g} s",
                 hint="run it by hand, or give it more time",
             ) from None
-        except BaseException:
-            kill_group(child)
-            raise
-        for reader in readers:
-            reader.join(timeout=10)
-        return Completed(argv, returncode, bytes(stdout), bytes(stderr))
+        finally:
+            kill_group(child)  # what it left behind, too
+            deadline = time.monotonic() + _LEFTOVER_SECONDS
+            for thread in threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
+        return Completed(argv, returncode, bytes(stdout[-max_bytes:]), bytes(stderr[-max_bytes:]))
 
     def start(
         self,
@@ -114,10 +116,22 @@ class HostProcess:
                 pass_fds=tuple(pass_fds),
                 start_new_session=True,
             )
-        except FileNotFoundError:
-            raise OutOfReachError(f"the program {argv[0]} is not on this machine") from None
-        except PermissionError:
-            raise OutOfReachError(f"the program {argv[0]} may not be run by this user") from None
+        except OSError as error:
+            if cwd is not None and not cwd.is_dir():
+                raise OutOfReachError(f"the folder {cwd}, in which {argv[0]} was to run, does not exist") from None
+            raise _start_error(argv[0], error) from None
+        except ValueError:
+            raise InputError(f"{argv[0]} cannot be started: a word or a variable holds a NUL") from None
+
+
+def _start_error(program: str, error: OSError) -> OutOfReachError:
+    match error:
+        case FileNotFoundError():
+            return OutOfReachError(f"the program {program} is not on this machine")
+        case PermissionError():
+            return OutOfReachError(f"the program {program} may not be run by this user")
+        case _:
+            return OutOfReachError(f"the program {program} cannot be started: {error.strerror}")
 
 
 def kill_group(child: subprocess.Popen[bytes]) -> None:
@@ -129,16 +143,13 @@ def kill_group(child: subprocess.Popen[bytes]) -> None:
 
 def _drain(stream: IO[bytes], into: bytearray, max_bytes: int) -> None:
     """Reads to the end and keeps the last `max_bytes`, so that a flood costs no memory and blocks nobody."""
-    with suppress(ValueError, OSError):
-        while chunk := stream.read1(65536) if hasattr(stream, "read1") else stream.read(65536):
+    with suppress(ValueError, OSError), stream:
+        while chunk := os.read(stream.fileno(), 1 << 16):
             into += chunk
             if len(into) > 2 * max_bytes:
                 del into[:-max_bytes]
-    del into[:-max_bytes]
 
 
 def _feed(stream: IO[bytes], data: bytes) -> None:
-    with suppress(BrokenPipeError, ValueError, OSError):
+    with suppress(ValueError, OSError), stream:  # a program may end before it has read everything
         stream.write(data)
-    with suppress(BrokenPipeError, ValueError, OSError):
-        stream.close()

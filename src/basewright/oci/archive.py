@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 from basewright.errors import HostileInputError, InputError
-from basewright.oci.blob import BlobStore
+from basewright.oci.blob import BlobStore, open_regular
 from basewright.oci.digest import Digest
 from basewright.oci.image import Image, Layer, assemble_image
-from basewright.oci.layer import MAX_LAYER_BYTES
+from basewright.oci.layer import MAX_LAYER_BYTES, LayerLimits
 from basewright.oci.layout import LayoutSource, Span, tar_places
 from basewright.oci.manifest import (
     MAX_CONFIG_BYTES,
@@ -26,6 +26,7 @@ from basewright.oci.stream import ChunkReader, gzip_stream, inflate
 from basewright.oci.tar import TarReader
 
 _PROBE_ENTRIES = 20_000
+_LIMITS = LayerLimits()
 _GZIP = b"\x1f\x8b"
 
 
@@ -50,6 +51,8 @@ def read_archive(path: Path, store: BlobStore, *, architecture: str, created: st
     if not stat.S_ISREG(mode):
         raise InputError(f"{path} is neither a folder nor a regular file")
     names = _first_names(path)
+    if names & {"oci-layout", "manifest.json"} and _is_compressed(path):
+        raise InputError(f"{path} is a compressed image archive", hint="unpack it first, such as with gunzip")
     if "oci-layout" in names:
         return pull_image(LayoutSource(path, tag=tag), store, architecture=architecture)
     if "manifest.json" in names:
@@ -65,9 +68,10 @@ def read_archive(path: Path, store: BlobStore, *, architecture: str, created: st
 def _first_names(path: Path) -> set[str]:
     """The first part of every name in the archive, whatever it is compressed with."""
     names: set[str] = set()
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         try:
-            chunks = ChunkReader(inflate(file, name=path.name, any_format=True))
+            stream = inflate(file, name=path.name, any_format=True)
+            chunks = ChunkReader(_LIMITS.guard(stream, compressed_bytes=path.stat().st_size, name=path.name))
             for number, member in enumerate(TarReader(chunks.read, name=path.name)):
                 names.add(member.entry.path.partition("/")[0])
                 if names & {"oci-layout", "manifest.json"} or number > _PROBE_ENTRIES:
@@ -78,6 +82,11 @@ def _first_names(path: Path) -> set[str]:
                 hint="an OCI layout or archive, a docker-archive or a root filesystem tarball is expected",
             ) from None
     return names
+
+
+def _is_compressed(path: Path) -> bool:
+    with open_regular(path) as file:
+        return file.read(512)[257:262] != b"ustar"
 
 
 def _read_docker_archive(path: Path, store: BlobStore, architecture: str, created: str, tag: str | None) -> Image:
@@ -92,17 +101,15 @@ def _read_docker_archive(path: Path, store: BlobStore, architecture: str, create
     try:
         items = msgspec.json.decode(member("manifest.json").read(MAX_MANIFEST_BYTES), type=list[_DockerArchiveItem])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise HostileInputError(f"{path}: its manifest.json is damaged: {error}") from None
-    items = [item for item in items if tag is None or any(tag in name for name in item.repo_tags or ())]
-    if len(items) != 1:
-        raise InputError(f"{path} holds {len(items)} images where one is needed")
-    config = parse_config(member(items[0].config).read(MAX_CONFIG_BYTES))
+        raise HostileInputError(f"the manifest.json of {path} is damaged: {error}") from None
+    item = _chosen(items, path, tag)
+    config = parse_config(member(item.config).read(MAX_CONFIG_BYTES), name=f"the config of {path}")
     if config.architecture != architecture:
         raise InputError(f"{path} is an image for {config.os}/{config.architecture}, not linux/{architecture}")
-    if len(config.rootfs.diff_ids) != len(items[0].layers):
-        raise HostileInputError(f"{path} has {len(items[0].layers)} layers and {len(config.rootfs.diff_ids)} diff ids")
+    if len(config.rootfs.diff_ids) != len(item.layers):
+        raise HostileInputError(f"{path} has {len(item.layers)} layers and {len(config.rootfs.diff_ids)} diff ids")
     layers = []
-    for name, diff_id in zip(items[0].layers, config.rootfs.diff_ids, strict=True):
+    for name, diff_id in zip(item.layers, config.rootfs.diff_ids, strict=True):
         layer = _packed_layer(member(name), store, name=f"{path.name}:{name}", created_by=f"{path.name}:{name}")
         if layer.diff_id != diff_id:
             raise HostileInputError(f"the layer {name} of {path} does not have the diff id that its config names")
@@ -115,6 +122,21 @@ def _read_docker_archive(path: Path, store: BlobStore, architecture: str, create
         variant=config.variant,
         created=config.created or created,
     )
+
+
+def _chosen(items: list[_DockerArchiveItem], path: Path, tag: str | None) -> _DockerArchiveItem:
+    found = [
+        item
+        for item in items
+        if tag is None or any(tag in (name, name.rpartition(":")[2]) for name in item.repo_tags or ())
+    ]
+    if len(found) != 1:
+        names = sorted(name for item in items for name in item.repo_tags or ())
+        raise InputError(
+            f"{path} holds {len(found)} images where one is needed",
+            hint="it has: " + (", ".join(names) or f"{len(items)} without a name"),
+        )
+    return found[0]
 
 
 def _read_rootfs(path: Path, store: BlobStore, architecture: str, created: str) -> Image:
@@ -130,10 +152,9 @@ def _packed_layer(span: Span, store: BlobStore, *, name: str, created_by: str) -
     def tar() -> Iterator[bytes]:
         nonlocal size
         with span.open() as file:
-            for chunk in inflate(file, name=name, any_format=True):
+            stream = inflate(file, name=name, any_format=True)
+            for chunk in _LIMITS.guard(stream, compressed_bytes=span.size, name=name):
                 size += len(chunk)
-                if size > MAX_LAYER_BYTES:
-                    raise HostileInputError(f"{name}: unpacks to more than {MAX_LAYER_BYTES:,} bytes")
                 diff.update(chunk)
                 yield chunk
 

@@ -2,14 +2,26 @@
 
 import hashlib
 import os
-import tempfile
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from basewright._disk import disk_error
-from basewright.errors import HostileInputError
+from basewright._disk import partial_file
+from basewright.errors import HostileInputError, InputError
 from basewright.oci.digest import Digest
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A regular file for reading; a FIFO or a device in its place is refused, and never waited on. InputError."""
+    try:
+        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise HostileInputError(f"{path} is no regular file")
+    return file
 
 
 class BlobStore:
@@ -34,7 +46,7 @@ class BlobStore:
             data = file.read(max_bytes + 1)
         if len(data) > max_bytes:
             raise HostileInputError(f"the blob {digest.short} is larger than {max_bytes:,} bytes")
-        if hashlib.new(digest.algorithm, data).hexdigest() != digest.hex:
+        if not digest.matches(data):
             raise HostileInputError(f"the blob {digest.short} does not have its digest")
         return data
 
@@ -46,33 +58,24 @@ class BlobStore:
         return digest
 
     def write_stream(self, chunks: Iterable[bytes], *, expected: Digest | None, max_bytes: int) -> tuple[Digest, int]:
-        """Keeps a stream of at most `max_bytes`; refuses one whose digest is not `expected`. Returns digest, size."""
+        """Keeps a stream of at most `max_bytes`; refuses one whose digest is not `expected`. Returns digest, size.
+
+        A blob that is here already is not asked for: nothing of `chunks` is read.
+        """
         if expected is not None and expected in self:
             return expected, self.path(expected).stat().st_size
         algorithm = expected.algorithm if expected is not None else "sha256"
+        named = f"the blob {expected.short}" if expected is not None else "a blob"
         hasher, size = hashlib.new(algorithm), 0
-        folder = self.directory / "blobs" / algorithm
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=folder, prefix=".partial-")
-        except OSError as error:
-            raise disk_error(folder, error) from None
-        partial = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                for chunk in chunks:
-                    size += len(chunk)
-                    if size > max_bytes:
-                        raise HostileInputError(f"a blob is larger than the {max_bytes:,} bytes that were announced")
-                    hasher.update(chunk)
-                    file.write(chunk)
+        with partial_file(self.directory / "blobs" / algorithm) as partial:
+            for chunk in chunks:
+                size += len(chunk)
+                if size > max_bytes:
+                    raise HostileInputError(f"{named} is larger than the {max_bytes:,} bytes that were announced")
+                hasher.update(chunk)
+                partial.write(chunk)
             digest = Digest(f"{algorithm}:{hasher.hexdigest()}")
             if expected is not None and digest != expected:
                 raise HostileInputError(f"a blob has the digest {digest.short}, not {expected.short} as announced")
-            partial.chmod(0o644)
-            partial.replace(self.path(digest))
-        except OSError as error:
-            raise disk_error(partial, error) from None
-        finally:
-            partial.unlink(missing_ok=True)
+            partial.become(self.path(digest))
         return digest, size

@@ -26,6 +26,10 @@ class Digest(str):
         """The SHA-256 digest of `data`."""
         return cls(f"sha256:{hashlib.sha256(data).hexdigest()}")
 
+    def matches(self, data: bytes | bytearray | memoryview) -> bool:
+        """Whether `data` has this digest."""
+        return hashlib.new(self.algorithm, data).hexdigest() == self.hex
+
     @property
     def algorithm(self) -> str:
         return self.partition(":")[0]

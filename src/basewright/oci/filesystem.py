@@ -16,7 +16,7 @@ _MAX_HOPS = 40
 
 
 class Flattened(msgspec.Struct, frozen=True, kw_only=True):
-    """The final tree, and the bytes of regular files in lower layers that it no longer shows.
+    """The final tree, and the bytes of regular files in lower layers that nothing in it shows, a hard link once.
 
     A hard link is in the tree as a file of its own that shares `spool` and `offset` with its other names.
     """
@@ -36,75 +36,112 @@ def flatten(layers: Sequence[Iterable[Entry]]) -> Flattened:
     return Flattened(tree=tree, wasted_bytes=stack.wasted_bytes)
 
 
+class _Content:
+    """The bytes of one regular file: the layer that brought them, and how many names show them."""
+
+    __slots__ = ("layer", "names", "size")
+
+    def __init__(self, layer: int, size: int) -> None:
+        self.layer, self.size, self.names = layer, size, 0
+
+
 class _Stack:
-    """Entries by path, and the names in every directory."""
+    """Entries by path, the names in every directory, and whose content every file shows."""
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
-        self.children: dict[str, set[str]] = {}
         self.wasted_bytes = 0
+        self._children: dict[str, set[str]] = {}
+        self._contents: dict[str, _Content] = {}
+        self._landed: dict[str, str] = {}
+        """Folder → where its names land; forgotten when a symbolic link comes or goes."""
+        self._layer = -1
 
     def put(self, layer: Sequence[Entry]) -> None:
         """Whiteouts first: they hide lower layers only, wherever they stand in their own."""
+        self._layer += 1
         for entry in layer:
-            parent, _, name = entry.path.rpartition("/")
+            name = entry.path.rpartition("/")[2]
             if name.startswith(_WHITEOUT):
-                parent = self._through_links(entry.path).rpartition("/")[0]
-                hidden = self.children.get(parent, set()) if name == _OPAQUE else {name.removeprefix(_WHITEOUT)}
-                for child in tuple(hidden):
-                    self.wasted_bytes += self._drop(_join(parent, child))
-        written: set[str] = set()
+                self._hide(entry.path, name)
         for entry in layer:
             if entry.path and not entry.path.rpartition("/")[2].startswith(_WHITEOUT):
-                freed = self._place(entry)
-                self.wasted_bytes += 0 if entry.path in written else freed
-                written.add(entry.path)
+                self._place(entry)
 
-    def _drop(self, path: str) -> int:
-        """Removes a name with what is below it; returns the bytes of the files that were there."""
-        freed = 0
-        for child in self.children.pop(path, ()):
-            freed += self._drop(_join(path, child))
-        entry = self.entries.pop(path, None)
-        if entry is None:
-            return freed
+    def _hide(self, path: str, name: str) -> None:
+        hidden = name.removeprefix(_WHITEOUT)
+        if hidden in ("", ".", ".."):
+            raise HostileInputError(f"the whiteout {path} hides no name")
+        parent = self._through_links(path).rpartition("/")[0]
+        for child in tuple(self._children.get(parent, ())) if name == _OPAQUE else (hidden,):
+            self._drop(_join(parent, child))
+
+    def _drop(self, path: str) -> None:
+        """Removes a name with what is below it."""
         parent, _, name = path.rpartition("/")
-        self.children.get(parent, set()).discard(name)
-        return freed + (entry.size if entry.is_file else 0)
+        self._children.get(parent, set()).discard(name)
+        todo = [path]
+        while todo:
+            path = todo.pop()
+            todo.extend(_join(path, child) for child in self._children.pop(path, ()))
+            gone = self.entries.pop(path, None)
+            if gone is not None and gone.type is FileType.SYMLINK:
+                self._landed.clear()
+            content = self._contents.pop(path, None)
+            if content is not None:
+                content.names -= 1
+                if not content.names and content.layer < self._layer:
+                    self.wasted_bytes += content.size
 
-    def _place(self, entry: Entry) -> int:
-        """Puts an entry over what is there; returns the bytes that it hides."""
+    def _place(self, entry: Entry) -> None:
+        """Puts an entry over what is there."""
         path = self._through_links(entry.path)
+        content = _Content(self._layer, entry.size) if entry.is_file else None
         if entry.type is FileType.HARDLINK:
-            target = self.entries.get(self._through_links(entry.link))
-            if target is None or target.is_directory:
-                raise HostileInputError(f"the hard link {entry.path} leads to {entry.link}, which is not there")
-            if target.path == path:
-                return 0
-            entry = target
+            target = self._through_links(entry.link)
+            found = self.entries.get(target)
+            if found is None or found.is_directory:
+                raise HostileInputError(f"the hard link {entry.path} leads to {entry.link}, which is no file there")
+            if target == path:
+                return
+            entry, content = found, self._contents.get(target)
         before = self.entries.get(path)
-        freed = 0
         if before is not None and not (before.is_directory and entry.is_directory):
-            freed = self._drop(path)
+            self._drop(path)
+        self._make_parents(path)
+        self._keep(msgspec.structs.replace(entry, path=path))
+        if content is not None:
+            content.names += 1
+            self._contents[path] = content
+
+    def _make_parents(self, path: str) -> None:
         parent = path.rpartition("/")[0]
         missing = []
         while parent and parent not in self.entries:
             missing.append(parent)
             parent = parent.rpartition("/")[0]
+        if parent and not self.entries[parent].is_directory:
+            raise HostileInputError(f"{path} lies below {parent}, which is no folder")
         for above in reversed(missing):
             self._keep(directory(above))
-        self._keep(msgspec.structs.replace(entry, path=path))
-        return freed
 
     def _keep(self, entry: Entry) -> None:
         self.entries[entry.path] = entry
+        if entry.type is FileType.SYMLINK:
+            self._landed.clear()
         parent, _, name = entry.path.rpartition("/")
-        self.children.setdefault(parent, set()).add(name)
+        self._children.setdefault(parent, set()).add(name)
 
     def _through_links(self, path: str) -> str:
         """Where a name lands when a directory above it is a symbolic link: inside the root, always."""
         parent, _, name = path.rpartition("/")
-        todo, done, hops = parent.split("/"), list[str](), 0
+        landed = self._landed.get(parent)
+        if landed is None:
+            landed = self._landed[parent] = self._follow(parent)
+        return _join(landed, name)
+
+    def _follow(self, path: str) -> str:
+        todo, done, hops = path.split("/"), list[str](), 0
         while todo:
             part = todo.pop(0)
             if part in ("", "."):
@@ -121,7 +158,7 @@ class _Stack:
                 raise HostileInputError(f"{path} lies below a symbolic link that loops")
             done = [] if entry.link.startswith("/") else done
             todo = [*entry.link.split("/"), *todo]
-        return "/".join([*done, name])
+        return "/".join(done)
 
 
 def _join(parent: str, name: str) -> str:

@@ -4,27 +4,55 @@ Written with libdeflate, whose bytes follow neither processor nor system (ISA-L'
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from basewright._disk import disk_error
+from basewright._disk import Partial, partial_file
 from basewright.errors import HostileInputError
 from basewright.oci.blob import BlobStore
 from basewright.oci.digest import Digest
 from basewright.oci.image import Layer
 from basewright.oci.manifest import OCI_LAYER_GZIP, Descriptor
-from basewright.oci.stream import CHUNK_BYTES, ChunkReader, gzip_stream, inflate
-from basewright.oci.tar import TarReader, render_end, render_header
+from basewright.oci.stream import ChunkReader, gzip_stream, inflate
+from basewright.oci.tar import MAX_ENTRIES, TarReader, render_end, render_header
 from basewright.oci.tree import Entry, Tree
 
 DEFAULT_EPOCH = 1_704_067_200
 """2024-01-01: the one date of everything where SOURCE_DATE_EPOCH is not set, so that no commit changes a layer."""
 MAX_LAYER_BYTES = 100 << 30
-MAX_RATIO = 200
-RATIO_FLOOR_BYTES = 256 << 20
+
+
+class LayerLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a layer may unpack to. The ratio counts from `ratio_floor_bytes` on: small layers of zeros are harmless."""
+
+    uncompressed_bytes: int = MAX_LAYER_BYTES
+    ratio: int = 200
+    ratio_floor_bytes: int = 256 << 20
+    entries: int = MAX_ENTRIES
+
+    def guard(self, chunks: Iterable[bytes], *, compressed_bytes: int, name: str) -> Iterator[bytes]:
+        """The uncompressed `chunks` of what has `compressed_bytes`, up to a limit: HostileInputError that names it."""
+        unpacked_bytes = 0
+        for chunk in chunks:
+            unpacked_bytes += len(chunk)
+            self._check(unpacked_bytes, compressed_bytes, name)
+            yield chunk
+
+    def _check(self, unpacked_bytes: int, compressed_bytes: int, name: str) -> None:
+        if unpacked_bytes > self.uncompressed_bytes:
+            raise HostileInputError(
+                f"{name} unpacks to more than {self.uncompressed_bytes:,} bytes",
+                hint="that is the limit on the bytes of one layer",
+            )
+        if unpacked_bytes > self.ratio_floor_bytes and unpacked_bytes > self.ratio * compressed_bytes:
+            raise HostileInputError(
+                f"{name} unpacks to more than {self.ratio} times its {compressed_bytes:,} bytes",
+                hint=f"that is the limit on the ratio, from {self.ratio_floor_bytes:,} bytes on",
+            )
 
 
 def write_layer(store: BlobStore, tree: Tree, *, created_by: str, epoch: int = DEFAULT_EPOCH) -> Layer:
@@ -75,35 +103,27 @@ def read_layer(
     compressed_bytes: int,
     keep: Callable[[Entry], bool] = lambda entry: False,
     spool: Path | None = None,
+    limits: LayerLimits = LayerLimits(),
 ) -> LayerContent:
     """Reads a gzip, zstd or plain tar layer, told by its first bytes, in one pass with bounded memory.
 
     `keep` says which files' data stay in their entries. With `spool` the uncompressed archive is kept there; entries
-    name it (else `name`) and the offset of their content. Raises HostileInputError.
+    name it (else `name`) and the offset of their content. Raises HostileInputError; on a full disk OutOfReachError.
     """
-    stream = _Inflated(file, name=name, compressed_bytes=compressed_bytes)
-    partial = spool.with_name(f".{spool.name}.partial") if spool is not None else None
     spool_name = spool.name if spool is not None else name
     entries: list[Entry] = []
-    try:
-        stream.copy = partial.open("wb") if partial is not None else None
+    with nullcontext() if spool is None else partial_file(spool.parent) as copy:
+        stream = _Inflated(file, name=name, compressed_bytes=compressed_bytes, limits=limits, copy=copy)
         chunks = ChunkReader(stream.chunks())
-        reader = TarReader(chunks.read, name=name)
+        reader = TarReader(chunks.read, name=name, max_entries=limits.entries)
         for member in reader:
             entry = member.entry
             if entry.is_file:
                 data = b"".join(reader.content()) if keep(entry) else None
                 entry = msgspec.structs.replace(entry, data=data, spool=spool_name, offset=member.offset)
             entries.append(entry)
-        while chunks.read(CHUNK_BYTES):
-            pass
-    except OSError as error:
-        raise disk_error(spool or Path(name), error) from None
-    finally:
-        if stream.copy is not None:
-            stream.copy.close()
-    if partial is not None and spool is not None:
-        partial.replace(spool)
+        if copy is not None and spool is not None:
+            copy.become(spool)
     return LayerContent(
         entries=tuple(entries),
         diff_id=Digest(f"sha256:{stream.diff.hexdigest()}"),
@@ -114,23 +134,19 @@ def read_layer(
 class _Inflated:
     """The uncompressed chunks of a layer: hashed, counted, bounded, copied where wanted."""
 
-    def __init__(self, file: BinaryIO, *, name: str, compressed_bytes: int) -> None:
-        self._name = name
-        self._file = file
-        self._limit = min(max(RATIO_FLOOR_BYTES, MAX_RATIO * compressed_bytes), MAX_LAYER_BYTES)
+    def __init__(
+        self, file: BinaryIO, *, name: str, compressed_bytes: int, limits: LayerLimits, copy: Partial | None
+    ) -> None:
+        self._file, self._name, self._limits, self._copy = file, name, limits, copy
+        self._compressed_bytes = compressed_bytes
         self.diff = hashlib.sha256()
         self.total = 0
-        self.copy: BinaryIO | None = None
 
     def chunks(self) -> Iterator[bytes]:
-        for chunk in inflate(self._file, name=self._name):
+        stream = inflate(self._file, name=self._name)
+        for chunk in self._limits.guard(stream, compressed_bytes=self._compressed_bytes, name=self._name):
             self.total += len(chunk)
-            if self.total > self._limit:
-                raise HostileInputError(
-                    f"{self._name}: unpacks to more than {self._limit:,} bytes",
-                    hint=f"the limit is {MAX_RATIO} times what it is packed",
-                )
             self.diff.update(chunk)
-            if self.copy is not None:
-                self.copy.write(chunk)
+            if self._copy is not None:
+                self._copy.write(chunk)
             yield chunk

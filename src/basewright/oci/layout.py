@@ -3,16 +3,21 @@
 https://github.com/opencontainers/image-spec/blob/main/image-layout.md
 """
 
+import hashlib
 import io
 import os
+import re
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from basewright._disk import disk_error, write_atomically
+import msgspec
+
+from basewright._disk import partial_file, write_atomically
 from basewright.errors import HostileInputError, InputError
-from basewright.oci.blob import BlobStore
+from basewright.oci.blob import BlobStore, open_regular
 from basewright.oci.digest import Digest
 from basewright.oci.image import Image
 from basewright.oci.manifest import (
@@ -26,13 +31,16 @@ from basewright.oci.manifest import (
     render_json,
 )
 from basewright.oci.tar import TarReader, render_end, render_header
-from basewright.oci.tree import Entry, FileType, directory, file
+from basewright.oci.tree import Entry, FileType, clean_path, directory, file
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+_LAYOUT_VERSION = "1.0.0"
+_LAYOUT = b'{"imageLayoutVersion":"%s"}' % _LAYOUT_VERSION.encode()
+_MAX_VERSION_BYTES = 4096
 _REF_NAME = "org.opencontainers.image.ref.name"
+_HEX = re.compile(r"[0-9a-f]{64}")
 _COPY_BYTES = 1 << 20
 
 
@@ -50,49 +58,80 @@ class LayoutSource:
 
     def manifest(self, digest: Digest | None) -> bytes:
         if digest is not None:
-            return b"".join(self._read(_blob_name(digest), MAX_MANIFEST_BYTES))
-        if b"imageLayoutVersion" not in b"".join(self._read("oci-layout", 4096)):
-            raise InputError(f"{self.path} is no OCI layout: its file oci-layout is damaged")
-        data = b"".join(self._read("index.json", MAX_MANIFEST_BYTES))
-        index = parse_manifest(data)
+            return self._read(_blob_name(digest), MAX_MANIFEST_BYTES)
+        self._check_version()
+        data = self._read("index.json", MAX_MANIFEST_BYTES)
+        index = parse_manifest(data, name=f"the index.json of {self.path}")
         if not isinstance(index, Index):
-            raise HostileInputError(f"{self.path}: index.json is no index")
+            raise HostileInputError(f"the index.json of {self.path} is no index")
         return self._chosen(index, data)
+
+    def _check_version(self) -> None:
+        try:
+            version = msgspec.json.decode(self._read("oci-layout", _MAX_VERSION_BYTES), type=_LayoutVersion)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise HostileInputError(f"the file oci-layout of {self.path} is damaged") from None
+        if version.version != _LAYOUT_VERSION:
+            raise InputError(f"{self.path} is an OCI layout of version {version.version!r}, not {_LAYOUT_VERSION}")
 
     def _chosen(self, index: Index, data: bytes) -> bytes:
         """The one image of the layout; with several, the tagged one; platforms of one image stay an index."""
         names = {each.annotations.get(_REF_NAME, "") for each in index.manifests}
+        there = ", ".join(sorted(names - {""})) or "none with a name"
         found = [each for each in index.manifests if self._tag is None or each.annotations.get(_REF_NAME) == self._tag]
         if not found:
-            raise InputError(f"{self.path} has no image {self._tag}", hint="it has: " + ", ".join(sorted(names - {""})))
+            named = "no image" if self._tag is None else f"no image {self._tag}"
+            raise InputError(f"{self.path} has {named}", hint=f"it has: {there}")
         if len(found) == 1:
-            return self.manifest(found[0].checked_digest)
+            return self._described(found[0])
         if len(names) > 1:
-            raise InputError(f"{self.path} holds several images", hint="name one: " + ", ".join(sorted(names - {""})))
+            raise InputError(f"{self.path} holds several images", hint=f"name one: {there}")
+        return data
+
+    def _described(self, descriptor: Descriptor) -> bytes:
+        digest = descriptor.checked_digest
+        data = self.manifest(digest)
+        if not digest.matches(data):
+            raise HostileInputError(f"{self.path}: the manifest that is named {digest.short} has another digest")
+        if len(data) != descriptor.size:
+            raise HostileInputError(f"{self.path}: the manifest {digest.short} has another size than announced")
         return data
 
     def blob(self, descriptor: Descriptor) -> Iterator[bytes]:
-        return self._read(_blob_name(descriptor.checked_digest), descriptor.size)
-
-    def _read(self, name: str, max_bytes: int) -> Iterator[bytes]:
-        span = self._span(name)
-        if span.size > max_bytes:
-            raise HostileInputError(f"{name} of {self.path} is larger than the {max_bytes:,} bytes allowed")
+        span = self._span(_blob_name(descriptor.checked_digest))
+        if span.size > descriptor.size:
+            raise HostileInputError(
+                f"the blob {descriptor.checked_digest.short} of {self.path} is larger than the "
+                f"{descriptor.size:,} bytes announced"
+            )
         return span.chunks()
 
+    def _read(self, name: str, max_bytes: int) -> bytes:
+        span = self._span(name)
+        if span.size > max_bytes:
+            raise HostileInputError(f"{name} of {self.path} is larger than {max_bytes:,} bytes")
+        return b"".join(span.chunks())
+
     def _span(self, name: str) -> "Span":
+        """Where a file of the layout is. A blob may be a link to a regular file elsewhere: its digest is checked."""
         if self._places is None:
             target = self.path / name
             try:
                 status = target.stat()
-            except OSError:
+            except FileNotFoundError:
                 raise InputError(f"{self.path} lacks {name}") from None
+            except OSError as error:
+                raise InputError(f"{target} cannot be read: {error.strerror}") from None
             if not stat.S_ISREG(status.st_mode):
                 raise HostileInputError(f"{name} of {self.path} is no regular file")
             return Span(target, 0, status.st_size)
         if name not in self._places:
             raise InputError(f"{self.path} lacks {name}")
         return Span(self.path, *self._places[name])
+
+
+class _LayoutVersion(msgspec.Struct, frozen=True):
+    version: str = msgspec.field(name="imageLayoutVersion")
 
 
 class Span:
@@ -103,11 +142,14 @@ class Span:
 
     def chunks(self) -> Iterator[bytes]:
         """Its bytes; HostileInputError where the file ends early."""
-        with self.path.open("rb") as file:
+        left = self.size
+        with open_regular(self.path) as file:
             file.seek(self.offset)
-            left = self.size
             while left:
-                chunk = file.read(min(left, _COPY_BYTES))
+                try:
+                    chunk = file.read(min(left, _COPY_BYTES))
+                except OSError as error:
+                    raise InputError(f"{self.path} cannot be read: {error.strerror}") from None
                 if not chunk:
                     raise HostileInputError(f"{self.path} is cut off")
                 left -= len(chunk)
@@ -130,7 +172,7 @@ class _SpanFile(io.RawIOBase):
     def __init__(self, span: Span) -> None:
         self._span = span
         self._position = 0
-        self._file = span.path.open("rb")
+        self._file = open_regular(span.path)
 
     def readable(self) -> bool:
         return True
@@ -164,12 +206,23 @@ def _blob_name(digest: Digest) -> str:
 
 
 def tar_places(path: Path) -> dict[str, tuple[int, int]]:
-    """Where each file of an uncompressed archive stands: name → (offset, bytes)."""
+    """Where each file of an uncompressed archive stands: name → (offset, bytes). Links to files have their place."""
     places: dict[str, tuple[int, int]] = {}
-    with path.open("rb") as archive:
+    links: dict[str, str] = {}
+    with open_regular(path) as archive:
         for member in TarReader(archive.read, name=path.name):
-            if member.entry.is_file:
-                places[member.entry.path] = (member.offset, member.content_bytes)
+            entry = member.entry
+            if entry.is_file:
+                places[entry.path] = (member.offset, member.content_bytes)
+            elif entry.type is FileType.HARDLINK:
+                links[entry.path] = entry.link
+            elif entry.type is FileType.SYMLINK:
+                links[entry.path] = f"{entry.path.rpartition('/')[0]}/{entry.link}"
+    for name, target in links.items():  # docker before 25 links the layers that images share
+        with suppress(HostileInputError):
+            place = places.get(clean_path(target))
+            if place is not None:
+                places.setdefault(name, place)
     return places
 
 
@@ -187,10 +240,14 @@ def write_layout(image: Image, path: Path, *, reference: str) -> None:
         target.write_stream(Span(store.path(digest), 0, size).chunks(), expected=digest, max_bytes=size)
     write_atomically(path / "oci-layout", _LAYOUT)
     write_atomically(path / "index.json", _index(image, reference))
-    keep = {digest.hex for digest in blobs}
-    for stale in (path / "blobs" / "sha256").iterdir():
-        if stale.name not in keep:
-            stale.unlink()
+    _remove_stale(path / "blobs" / "sha256", keep={digest.hex for digest in blobs})
+
+
+def _remove_stale(folder: Path, *, keep: set[str]) -> None:
+    """The blobs of the image that stood here before; what others are writing is left alone."""
+    for blob in folder.iterdir():
+        if blob.name not in keep and _HEX.fullmatch(blob.name):
+            blob.unlink(missing_ok=True)
 
 
 def _blobs(image: Image) -> dict[Digest, int]:
@@ -225,21 +282,21 @@ def _write_archive(image: Image, path: Path, reference: str) -> None:
         file("index.json", _index(image, reference)),
         file("oci-layout", _LAYOUT),
     ]
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as archive:
-            for entry in entries:
-                archive.write(render_header(entry, epoch=0) + (entry.data or b"") + bytes(-entry.size % 512))
-            for digest, size in _blobs(image).items():
-                entry = Entry(path=_blob_name(digest), type=FileType.FILE, mode=0o644, size=size)
-                archive.write(render_header(entry, epoch=0))
-                for chunk in Span(image.store().path(digest), 0, size).chunks():
-                    archive.write(chunk)
-                archive.write(bytes(-size % 512))
-            archive.write(render_end())
-        partial.replace(path)
-    except OSError as error:
-        raise disk_error(path, error) from None
-    finally:
-        partial.unlink(missing_ok=True)
+    with partial_file(path.parent) as partial:
+        for entry in entries:
+            partial.write(render_header(entry, epoch=0) + (entry.data or b"") + bytes(-entry.size % 512))
+        for digest, size in _blobs(image).items():
+            partial.write(render_header(_blob_entry(digest, size), epoch=0))
+            hasher = hashlib.new(digest.algorithm)
+            for chunk in Span(image.store().path(digest), 0, size).chunks():
+                hasher.update(chunk)
+                partial.write(chunk)
+            if hasher.hexdigest() != digest.hex:
+                raise HostileInputError(f"the blob {digest.short} of the store is damaged", hint="delete the cache")
+            partial.write(bytes(-size % 512))
+        partial.write(render_end())
+        partial.become(path)
+
+
+def _blob_entry(digest: Digest, size: int) -> Entry:
+    return Entry(path=_blob_name(digest), type=FileType.FILE, mode=0o644, size=size)

@@ -3,6 +3,9 @@
 https://github.com/opencontainers/image-spec/blob/main/manifest.md and image-index.md, config.md
 """
 
+import json
+from typing import Annotated, TypeVar
+
 import msgspec
 
 from basewright.errors import HostileInputError
@@ -10,6 +13,8 @@ from basewright.oci.digest import Digest
 
 MAX_MANIFEST_BYTES = 4 << 20
 MAX_CONFIG_BYTES = 16 << 20
+_MAX_MARKS = 1_000_000
+"""Bounds the memory that a document of small values takes."""
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -19,8 +24,11 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 MANIFEST_TYPES = (OCI_MANIFEST, DOCKER_MANIFEST)
 INDEX_TYPES = (OCI_INDEX, DOCKER_LIST)
+CONFIG_TYPES = (OCI_CONFIG, "application/vnd.docker.container.image.v1+json", "application/octet-stream")
+"""octet-stream: what docker wrote there before 1.13."""
 
 _Struct = msgspec.Struct
+_Kind = TypeVar("_Kind")
 
 
 class ImagePlatform(_Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"os_version": "os.version"}):
@@ -40,7 +48,7 @@ class Descriptor(_Struct, frozen=True, kw_only=True, omit_defaults=True, rename=
 
     media_type: str
     digest: str
-    size: int
+    size: Annotated[int, msgspec.Meta(ge=0)]
     annotations: dict[str, str] = {}
     platform: ImagePlatform | None = None
     artifact_type: str = ""
@@ -56,7 +64,7 @@ class Manifest(_Struct, frozen=True, kw_only=True, omit_defaults=True, rename="c
 
     schema_version: int
     config: Descriptor
-    layers: tuple[Descriptor, ...]
+    layers: tuple[Descriptor, ...] = ()
     media_type: str = ""
     annotations: dict[str, str] = {}
 
@@ -74,7 +82,7 @@ class RootFilesystem(_Struct, frozen=True, kw_only=True):
     """The digests of the uncompressed layers, the lowest first."""
 
     type: str
-    diff_ids: tuple[str, ...]
+    diff_ids: tuple[str, ...] = ()
 
 
 class History(_Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -111,30 +119,67 @@ class ImageConfig(_Struct, frozen=True, kw_only=True, omit_defaults=True):
     variant: str = ""
 
 
-def parse_manifest(data: bytes) -> Manifest | Index:
-    """Either kind, told by what it holds (a media type that says otherwise is refused). Raises HostileInputError."""
+_KEYS = frozenset(
+    field.lower()
+    for kind in (ImagePlatform, Descriptor, Manifest, Index, RootFilesystem, RunConfig, ImageConfig)
+    for field in kind.__struct_encode_fields__
+)
+
+
+def parse_manifest(data: bytes, *, name: str = "a manifest") -> Manifest | Index:
+    """Either kind, told by what it holds. What could be read as both, or has a media type that says otherwise, is
+    refused (CVE-2021-41190). `name` is what an error calls it. Raises HostileInputError."""
     if len(data) > MAX_MANIFEST_BYTES:
-        raise HostileInputError(f"a manifest is larger than {MAX_MANIFEST_BYTES:,} bytes")
-    try:
-        fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-        kind: type[Manifest] | type[Index] = Index if "manifests" in fields else Manifest
-        value = msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise HostileInputError(f"a manifest is damaged: {error}") from None
+        raise HostileInputError(f"{name} is larger than {MAX_MANIFEST_BYTES:,} bytes")
+    document = _parse_object(data, name)
+    if "manifests" in document and document.keys() & {"layers", "config"}:
+        raise HostileInputError(f"{name} could be read as an index and as the manifest of one image")
+    kind: type[Manifest] | type[Index] = Index if "manifests" in document else Manifest
+    value: Manifest | Index = _convert(document, kind, name)
     wanted = INDEX_TYPES if isinstance(value, Index) else MANIFEST_TYPES
     if value.schema_version != 2 or (value.media_type and value.media_type not in wanted):
-        raise HostileInputError(f"a manifest of schema {value.schema_version} and type {value.media_type!r} is unknown")
+        raise HostileInputError(f"{name} has an unknown schema ({value.schema_version}) or type {value.media_type!r}")
     return value
 
 
-def parse_config(data: bytes) -> ImageConfig:
-    """Raises HostileInputError."""
+def parse_config(data: bytes, *, name: str = "an image's config") -> ImageConfig:
+    """`name` is what an error calls it. Raises HostileInputError."""
     if len(data) > MAX_CONFIG_BYTES:
-        raise HostileInputError(f"an image's config is larger than {MAX_CONFIG_BYTES:,} bytes")
+        raise HostileInputError(f"{name} is larger than {MAX_CONFIG_BYTES:,} bytes")
+    return _convert(_parse_object(data, name), ImageConfig, name)
+
+
+def _parse_object(data: bytes, name: str) -> dict[str, object]:
+    """A JSON object as engines written in Go read it: null is as good as absent. A key that stands twice in one object
+    is refused, and so are two of the specification's keys that differ in case only: Go takes them for the same."""
+
+    def checked(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        value = {key: item for key, item in pairs if item is not None}
+        keys = [key.lower() if key.lower() in _KEYS else key for key, _ in pairs]
+        if len(set(keys)) != len(keys):
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise HostileInputError(f"{name} has the key {twice[:80]!r} twice")
+        return value
+
+    if sum(data.count(mark) for mark in (b"[", b"{", b",")) > _MAX_MARKS:
+        raise HostileInputError(f"{name} has more than {_MAX_MARKS:,} values")
     try:
-        return msgspec.json.decode(data, type=ImageConfig)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise HostileInputError(f"an image's config is damaged: {error}") from None
+        msgspec.json.decode(data, type=dict[str, msgspec.Raw])  # the stricter of the two about what is JSON
+        document: object = json.loads(data, object_pairs_hook=checked)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise HostileInputError(f"{name} is no JSON: {str(error)[:200]}") from None
+    if not isinstance(document, dict):
+        raise HostileInputError(f"{name} is no JSON object")
+    return document
+
+
+def _convert(document: dict[str, object], kind: type[_Kind], name: str) -> _Kind:
+    try:
+        value = msgspec.convert(document, kind)
+        msgspec.json.encode(value)  # no text that cannot be written again
+    except (msgspec.ValidationError, UnicodeError) as error:
+        raise HostileInputError(f"{name} is damaged: {error}") from None
+    return value
 
 
 def render_json(value: Manifest | Index | ImageConfig) -> bytes:

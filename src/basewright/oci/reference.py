@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from basewright.errors import InputError
+from basewright.errors import HostileInputError, InputError
 from basewright.oci.digest import Digest
 
 DEFAULT_REGISTRY = "docker.io"
@@ -36,10 +36,13 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse_reference(text: str) -> Reference:
     """Parses what `docker pull` takes; no tag and no digest means `latest`. Raises InputError."""
-    rest, _, digest_text = text.partition("@")
+    rest, at, digest_text = text.partition("@")
     digest = None
-    if digest_text:
-        digest = Digest(digest_text)
+    if at:
+        try:
+            digest = Digest(digest_text)
+        except HostileInputError as error:
+            raise InputError(f"{text[:200]!r} is not an image reference: {error.message}") from None
     head, slash, tail = rest.partition("/")
     if slash and ("." in head or ":" in head or head == "localhost" or head != head.lower()):
         registry, remainder = head, tail

@@ -4,8 +4,10 @@ Anonymous first, then with docker's config.json; the full client (push, mirrors,
 """
 
 import base64
+import ipaddress
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from basewright._http import CHUNK_BYTES, NotFoundError, RefusedError, redact
+from basewright._http import CHUNK_BYTES, RETRIES, BrokenOffError, NotFoundError, RefusedError, redact
 from basewright.errors import HostileInputError, InputError, OutOfReachError
 from basewright.oci.digest import Digest
 from basewright.oci.manifest import INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES, Descriptor
@@ -24,6 +26,9 @@ _ACCEPT = ", ".join((*MANIFEST_TYPES, *INDEX_TYPES))
 _MAX_TOKEN_BYTES = 1 << 20
 _MAX_CONFIG_BYTES = 1 << 20
 _CHALLENGE = re.compile(r'([a-zA-Z_]+)="([^"]*)"')
+_TOKEN = re.compile(r"[!-~]+")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_PAUSE_SECONDS = 0.1
 _DOCKER_HUB = "registry-1.docker.io"
 _DOCKER_HUB_AUTH = "https://index.docker.io/v1/"
 
@@ -40,6 +45,8 @@ class OpensUrls(Protocol):
 
 class Answer(Protocol):
     """A successful answer whose body has not been read."""
+
+    status: int
 
     def stream(self, amt: int | None = ..., decode_content: bool | None = ...) -> Iterator[bytes]: ...
 
@@ -60,6 +67,15 @@ class _Token(msgspec.Struct, frozen=True):
     access_token: str = ""
 
 
+class _Error(msgspec.Struct, frozen=True):
+    code: str = ""
+    message: str = ""
+
+
+class _Errors(msgspec.Struct, frozen=True):
+    errors: tuple[_Error, ...]
+
+
 class RegistrySource:
     """`Source` over one reference of a registry."""
 
@@ -78,40 +94,58 @@ class RegistrySource:
 
     def manifest(self, digest: Digest | None) -> bytes:
         wanted = digest or self._reference.digest or self._reference.tag or "latest"
-        data = b"".join(self._stream(f"{self._base}/manifests/{wanted}", {"Accept": _ACCEPT}, MAX_MANIFEST_BYTES))
+        data = b"".join(
+            self._stream(f"{self._base}/manifests/{wanted}", {"Accept": _ACCEPT}, MAX_MANIFEST_BYTES, str(wanted))
+        )
         named = digest or self._reference.digest
-        if named is not None and named.algorithm == "sha256" and Digest.of(data) != named:
+        if named is not None and not named.matches(data):
             raise HostileInputError(f"{self.name}: the manifest does not have the digest {named.short}")
         return data
 
     def blob(self, descriptor: Descriptor) -> Iterator[bytes]:
-        return self._stream(f"{self._base}/blobs/{descriptor.checked_digest}", {}, descriptor.size)
+        digest = descriptor.checked_digest
+        return self._stream(f"{self._base}/blobs/{digest}", {}, descriptor.size, f"the blob {digest.short}")
 
-    def _stream(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Iterator[bytes]:
-        try:
-            yield from self._chunks(url, headers, max_bytes)
-        except RefusedError as error:
-            if error.status != 401:
-                raise OutOfReachError(f"the registry refused {self.name}: {_reason(error)}") from None
-            self._authorize(error)
+    def _stream(self, url: str, headers: Mapping[str, str], max_bytes: int, what: str) -> Iterator[bytes]:
+        """The body of one GET. A login that is asked for is made once; what was cut off goes on where it ended."""
+        done, cuts, logged_in = 0, 0, False
+        while True:
             try:
-                yield from self._chunks(url, headers, max_bytes)
-            except RefusedError as again:
-                raise OutOfReachError(
-                    f"the registry refused {self.name}: {_reason(again)}",
-                    hint="log in with `docker login`, or check the name",
-                ) from None
-        except NotFoundError:
-            raise InputError(f"{self.name} does not exist in its registry") from None
+                for chunk in self._chunks(url, headers, done):
+                    done += len(chunk)
+                    if done > max_bytes:
+                        raise HostileInputError(f"{redact(url)} is larger than the {max_bytes:,} bytes announced")
+                    yield chunk
+                return
+            except BrokenOffError:
+                cuts += 1
+                if cuts > RETRIES:
+                    raise
+                logged_in = False  # a token may have run out meanwhile
+                time.sleep(_PAUSE_SECONDS * 2**cuts)
+            except RefusedError as error:
+                if error.status != 401 or logged_in:
+                    raise self._refused(error) from None
+                self._authorize(error)
+                logged_in = True
+            except NotFoundError:
+                missing = self.name if what in self.name else f"{what} of {self.name}"
+                raise InputError(f"{missing} does not exist in its registry") from None
 
-    def _chunks(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Iterator[bytes]:
-        total = 0
-        with self._http.open(url, headers={**headers, **self._authorization}) as answer:
+    def _chunks(self, url: str, headers: Mapping[str, str], start: int) -> Iterator[bytes]:
+        """The body from its byte `start` on, whether the server sends parts or not."""
+        part = {"Range": f"bytes={start}-"} if start else {}
+        with self._http.open(url, headers={**headers, **self._authorization, **part}) as answer:
+            skip = start if answer.status != 206 else 0
             for chunk in answer.stream(CHUNK_BYTES, False):
-                total += len(chunk)
-                if total > max_bytes:
-                    raise HostileInputError(f"{redact(url)} is larger than the {max_bytes:,} bytes announced")
-                yield chunk
+                dropped = min(skip, len(chunk))
+                skip -= dropped
+                if dropped < len(chunk):
+                    yield chunk[dropped:]
+
+    def _refused(self, error: RefusedError) -> OutOfReachError:
+        login = "log in with `docker login`, or check the name" if error.status in (401, 403) else error.hint
+        return OutOfReachError(f"the registry refused {self.name}: {_reason(error)}", hint=login)
 
     def _authorize(self, error: RefusedError) -> None:
         """Answers the challenge: Basic with the user's credentials, or a token, anonymously where there are none."""
@@ -142,8 +176,11 @@ class RegistrySource:
                 f"the registry of {self.name} gives no token: {_reason(refused)}", hint="log in with `docker login`"
             ) from None
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise OutOfReachError(f"the registry of {self.name} gave a damaged token") from None
-        self._authorization = {"Authorization": f"Bearer {answer.token or answer.access_token}"}
+            answer = _Token()
+        token = answer.token or answer.access_token
+        if not _TOKEN.fullmatch(token):
+            raise OutOfReachError(f"the registry of {self.name} gave a damaged token")
+        self._authorization = {"Authorization": f"Bearer {token}"}
 
     def _basic(self) -> str:
         registry = self._reference.registry
@@ -164,7 +201,7 @@ def read_docker_credentials() -> dict[str, str]:
         return {}
     credentials = {}
     for registry, each in config.auths.items():
-        if each.auth:
+        if _BASE64.fullmatch(each.auth):
             credentials[registry] = each.auth
         elif each.username:
             credentials[registry] = base64.b64encode(f"{each.username}:{each.password}".encode()).decode()
@@ -173,14 +210,17 @@ def read_docker_credentials() -> dict[str, str]:
 
 def _is_loopback(host: str) -> bool:
     name = urlsplit(f"//{host}").hostname or ""
-    return name in ("localhost", "::1") or name.startswith("127.")
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def _reason(error: RefusedError) -> str:
     """The registry's own code and message, else the status."""
     try:
-        body = msgspec.json.decode(error.body, type=dict[str, list[dict[str, object]]])
-        first = body["errors"][0]
-        return f"{error.status} {first.get('code', '')}: {first.get('message', '')}"[:200]
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, IndexError):
+        first = msgspec.json.decode(error.body, type=_Errors).errors[0]
+    except (msgspec.DecodeError, UnicodeDecodeError, IndexError):
         return str(error.status)
+    text = f"{error.status} {first.code}: {first.message}"
+    return "".join(each if each.isprintable() else " " for each in text)[:200]

@@ -3,19 +3,24 @@
 ISA-L's and zlib's output follows the processor and the version; libdeflate's is the same everywhere.
 """
 
-import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from basewright.errors import HostileInputError
+from basewright.oci.zstd_frame import FrameWalk
 
 MEMBER_BYTES = 8 << 20
 """Uncompressed bytes of one gzip member: what is held in memory for each thread that compresses."""
 GZIP_LEVEL = 6
 CHUNK_BYTES = 1 << 18
+MAX_WINDOW_BYTES = 1 << 27
+"""What a zstd stream may ask its reader to remember: `zstd --long`'s default."""
+_INPUT_BYTES = 1 << 16
+_OUTPUT_BYTES = 1 << 20
 _THREADS = 2
+_SKIPPABLE = tuple(bytes((byte,)) for byte in range(0x50, 0x60))
 
 
 def gzip_stream(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -88,20 +93,14 @@ class ChunkReader:
 
 def inflate(file: BinaryIO, *, name: str, any_format: bool = False) -> Iterator[bytes]:
     """Chunks of the uncompressed stream, told by its first bytes: gzip, zstd or none; with `any_format` also xz and
-    bzip2, which root filesystems come in and layers may not. Raises HostileInputError."""
+    bzip2, which root filesystems come in and layers may not. A stream that is cut off, damaged or followed by anything
+    raises HostileInputError."""
     head = file.read(6)
     file.seek(0)
     if head[:2] == b"\x1f\x8b":
         yield from _gunzip(file, name)
-    elif head[:4] == b"\x28\xb5\x2f\xfd":
-        import zstandard
-
-        reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(file, read_across_frames=True)
-        try:
-            while chunk := reader.read(CHUNK_BYTES):
-                yield chunk
-        except zstandard.ZstdError as error:
-            raise HostileInputError(f"{name}: the zstd stream is damaged: {error}") from None
+    elif head[:4] == b"\x28\xb5\x2f\xfd" or (head[:1] in _SKIPPABLE and head[1:4] == b"\x2a\x4d\x18"):
+        yield from _unpack_zstd(file, name)
     elif head[:6] == b"\xfd7zXZ\0" or head[:3] == b"BZh":
         if any_format:
             yield from _unpack_other(file, name, xz=head[:1] == b"\xfd")
@@ -113,36 +112,48 @@ def inflate(file: BinaryIO, *, name: str, any_format: bool = False) -> Iterator[
 
 
 def _gunzip(file: BinaryIO, name: str) -> Iterator[bytes]:
-    """Every member of a gzip stream; zeros may pad its end, nothing else may follow."""
-    data = file.read(CHUNK_BYTES)
+    """Every member of a gzip stream; nothing may follow the last."""
+    data = file.read(_INPUT_BYTES)
     while data:
-        data = (yield from _gunzip_member(file, data, name)) or file.read(CHUNK_BYTES)
-        if data[:1] == b"\0":
-            while data:
-                if data.count(0) != len(data):
-                    raise HostileInputError(f"{name}: bytes follow the end of the gzip stream")
-                data = file.read(CHUNK_BYTES)
-        elif data and data[:1] != b"\x1f":
+        if not b"\x1f\x8b".startswith(data[:2]):
             raise HostileInputError(f"{name}: bytes follow the end of the gzip stream")
+        data = (yield from _gunzip_member(file, data, name)) or file.read(_INPUT_BYTES)
 
 
 def _gunzip_member(file: BinaryIO, data: bytes, name: str) -> Generator[bytes, None, bytes]:
     """One member's bytes; returns what was read beyond it."""
     from isal import isal_zlib
 
+    damage = cast("type[Exception]", isal_zlib.error)  # the stubs call it an instance
     member = isal_zlib.decompressobj(wbits=31)
     try:
         while not member.eof:
             if not data:
-                data = file.read(CHUNK_BYTES)
+                data = file.read(_INPUT_BYTES)
                 if not data:
                     raise HostileInputError(f"{name}: the gzip stream is cut off")
-            if chunk := member.decompress(data, 1 << 20):
+            if chunk := member.decompress(data, _OUTPUT_BYTES):
                 yield chunk
             data = member.unconsumed_tail
-    except zlib.error as error:  # isal raises its own subclass
+    except damage as error:
         raise HostileInputError(f"{name}: the gzip stream is damaged: {error}") from None
     return bytes(member.unused_data)
+
+
+def _unpack_zstd(file: BinaryIO, name: str) -> Iterator[bytes]:
+    """Every frame of a zstd stream. The library takes a cut stream for a whole one, so its frames are followed too."""
+    import zstandard
+
+    walk = FrameWalk(file)
+    unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
+    reader = unpacker.stream_reader(cast("BinaryIO", walk), read_across_frames=True)
+    try:
+        while chunk := reader.read(CHUNK_BYTES):
+            yield chunk
+    except zstandard.ZstdError as error:
+        raise HostileInputError(f"{name}: the zstd stream is damaged, or bytes follow its end: {error}") from None
+    if not walk.is_whole:
+        raise HostileInputError(f"{name}: the zstd stream is cut off")
 
 
 def _unpack_other(file: BinaryIO, name: str, *, xz: bool) -> Iterator[bytes]:

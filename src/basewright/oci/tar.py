@@ -4,15 +4,17 @@ Written: ustar, with pax records only where ustar has no room (POSIX.1-2017 pax)
 base-256 numbers, sparse files refused. https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
 """
 
+import re
 from collections.abc import Callable, Iterator
 
 import msgspec
 
 from basewright.errors import HostileInputError
-from basewright.oci.tree import Entry, FileType, clean_path
+from basewright.oci.tree import MAX_PATH_BYTES, Entry, FileType, clean_path
 
 BLOCK = 512
 MAX_EXTENSION_BYTES = 1 << 20
+MAX_ENTRIES = 2_000_000
 _OCTAL_LIMIT = 8**7 - 1
 _SIZE_LIMIT = 8**11 - 1
 _FLAGS = {
@@ -26,6 +28,9 @@ _FLAGS = {
 }
 _TYPES = {flag: kind for kind, flag in _FLAGS.items()} | {b"\0": FileType.FILE, b"7": FileType.FILE}
 _EXTENSIONS = (b"x", b"g", b"L", b"K")
+_PLACING = {b"path", b"size", b"linkpath"}
+_OCTAL = re.compile(rb"[0-7]*")
+_EMPTY = bytes(BLOCK)
 _CAPABILITY_KEY = b"SCHILY.xattr.security.capability"
 
 
@@ -51,6 +56,8 @@ def render_header(entry: Entry, *, epoch: int) -> bytes:
         records[b"size"] = b"%d" % size
     if entry.capabilities:
         records[_CAPABILITY_KEY] = entry.capabilities
+    if not all(_is_utf8(value) for key, value in records.items() if key in (b"path", b"linkpath")):
+        records[b"hdrcharset"] = b"BINARY"
     extension = b""
     if records:
         body = b"".join(_pax_record(key, records[key]) for key in sorted(records))
@@ -110,6 +117,14 @@ def _pax_record(key: bytes, value: bytes) -> bytes:
     return b"%d %s=%s\n" % (length, key, value)
 
 
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _padding(size: int) -> bytes:
     return bytes(-size % BLOCK)
 
@@ -130,10 +145,11 @@ class Member(msgspec.Struct, kw_only=True):
 class TarReader:
     """Reads members from a stream of bytes. `read(n)` returns n bytes, fewer only at the end.
 
-    Iterate over it; after each member call `content()` for its bytes, or go on and they are skipped.
+    Iterate over it; after each member call `content()` for its bytes, or go on and they are skipped. What engines
+    would read differently is refused: HostileInputError, which names the archive and where possible the member.
     """
 
-    def __init__(self, read: Callable[[int], bytes], *, name: str, max_entries: int = 2_000_000) -> None:
+    def __init__(self, read: Callable[[int], bytes], *, name: str, max_entries: int = MAX_ENTRIES) -> None:
         self._read = read
         self._name = name
         self._left = 0
@@ -165,35 +181,43 @@ class TarReader:
         entries = 0
         extended: dict[bytes, bytes] = {}
         while True:
-            for _ in self.content():
-                pass
+            if self._left or self._padding:
+                for _ in self.content():
+                    pass
             block = self._read(BLOCK)
             self._offset += len(block)
-            if not block or block.count(0) == BLOCK:
+            if not block or block == _EMPTY:
                 self._finish(block)
                 return
-            if len(block) != BLOCK or _checksum(block) is False:
-                raise self._fault("the archive is damaged: a header's checksum is wrong")
-            flag, size = block[156:157], self._number(block[124:136])
+            if len(block) != BLOCK:
+                raise self._fault("the archive is cut off")
+            if not _has_checksum(block):
+                raise self._fault(f"the archive is damaged {self._offset - BLOCK:,} bytes in: a checksum is wrong")
+            flag = block[156:157]
             if flag in _EXTENSIONS:
-                self._extend(flag, self._extension(size), extended)
+                self._extend(flag, self._extension(self._number(block[124:136])), extended)
                 continue
             entries += 1
             if entries > self._max_entries:
-                raise self._fault(f"the archive has more than {self._max_entries:,} entries")
-            member = self._member(block, size, extended)
-            extended = {}
+                raise HostileInputError(
+                    f"{self._name}: the archive has more than {self._max_entries:,} entries",
+                    hint="that is the limit on the entries of one archive",
+                )
+            member = self._member(block, extended)
+            if extended:
+                extended = {}
             yield member
 
     def _extend(self, flag: bytes, body: bytes, extended: dict[bytes, bytes]) -> None:
         """Notes what an extended header says of the next member, in pax's words."""
         if flag == b"x":
-            extended.update(_parse_pax(body, self._name))
+            extended.update(self._records(body))
         elif flag == b"g":
-            if _parse_pax(body, self._name).keys() & {b"path", b"size", b"linkpath"}:
-                raise self._fault("a global header sets a path or a size")
+            told = sorted(self._records(body).keys() & _PLACING)
+            if told:
+                raise self._fault(f"a global header sets {told[0].decode()}")
         else:
-            extended.setdefault(b"path" if flag == b"L" else b"linkpath", body.rstrip(b"\0"))
+            extended.setdefault(b"path" if flag == b"L" else b"linkpath", body.split(b"\0")[0])
 
     def _finish(self, block: bytes) -> None:
         """After the first empty block only zeros may follow."""
@@ -210,21 +234,24 @@ class TarReader:
         self._exactly(-size % BLOCK)
         return body
 
-    def _member(self, block: bytes, size: int, pax: dict[bytes, bytes]) -> Member:
-        kind = _TYPES.get(block[156:157])
-        if kind is None or any(key.startswith(b"GNU.sparse") for key in pax):
-            raise self._fault(f"an entry of the type {block[156:157]!r} is not supported")
+    def _member(self, block: bytes, pax: dict[bytes, bytes]) -> Member:
+        flag = block[156:157]
         name = pax.get(b"path") or _ustar_name(block)
-        link = pax.get(b"linkpath") or block[157:257].split(b"\0")[0]
-        if b"size" in pax:
-            size = self._decimal(pax[b"size"])
-        path = clean_path(name.decode("utf-8", "surrogateescape"))
-        link_text = link.decode("utf-8", "surrogateescape")
-        if kind is FileType.FILE and name.endswith(b"/"):
-            kind = FileType.DIRECTORY  # pre-POSIX archives
+        path = self._path(name)
+        kind = _TYPES.get(flag)
+        if flag == b"S" or (pax and any(key.startswith(b"GNU.sparse") for key in pax)):
+            raise self._fault(f"{path} is a sparse file, which layers may not hold")
+        if kind is None:
+            raise self._fault(f"{path} has the unknown type {flag!r}")
+        size = self._decimal(pax[b"size"]) if b"size" in pax else self._number(block[124:136])
+        if flag == b"\0" and name.endswith(b"/"):  # a folder in archives older than POSIX
+            if size:
+                raise self._fault(f"the folder {path} has content")
+            kind = FileType.DIRECTORY
+        if not path and kind is not FileType.DIRECTORY:
+            raise self._fault(f"a {kind} has no name")
+        # Engines read no content of links, folders and devices, whatever size their headers give.
         content = size if kind is FileType.FILE else 0
-        if kind is FileType.HARDLINK:
-            link_text, content = clean_path(link_text), size
         self._left, self._padding = content, -content % BLOCK
         entry = Entry(
             path=path,
@@ -232,11 +259,26 @@ class TarReader:
             mode=self._number(block[100:108]) & 0o7777,
             uid=self._decimal(pax[b"uid"]) if b"uid" in pax else self._number(block[108:116]),
             gid=self._decimal(pax[b"gid"]) if b"gid" in pax else self._number(block[116:124]),
-            size=content if kind is FileType.FILE else 0,
-            link=link_text if kind in (FileType.SYMLINK, FileType.HARDLINK) else "",
+            size=content,
+            link=self._link(kind, path, pax.get(b"linkpath") or block[157:257].split(b"\0")[0]),
             capabilities=pax.get(_CAPABILITY_KEY, b""),
         )
         return Member(entry=entry, offset=self._offset, content_bytes=content)
+
+    def _path(self, name: bytes) -> str:
+        try:
+            return clean_path(name.decode("utf-8", "surrogateescape"))
+        except HostileInputError as error:
+            raise self._fault(error.message) from None
+
+    def _link(self, kind: FileType, path: str, target: bytes) -> str:
+        if kind is FileType.HARDLINK:
+            return self._path(target)
+        if kind is not FileType.SYMLINK:
+            return ""
+        if not target or b"\0" in target or len(target) > MAX_PATH_BYTES:
+            raise self._fault(f"the symbolic link {path} leads nowhere, or is longer than {MAX_PATH_BYTES} bytes")
+        return target.decode("utf-8", "surrogateescape")
 
     def _number(self, field: bytes) -> int:
         """Octal, or base-256 where the first bit is set."""
@@ -245,19 +287,31 @@ class TarReader:
             if field[0] & 0x40 or value >= 1 << 62:
                 raise self._fault("a number in a header is negative or too large")
             return value
-        text = field.split(b"\0")[0].strip()
-        try:
-            value = int(text or b"0", 8)
-        except ValueError:
-            raise self._fault(f"a number in a header is damaged: {text!r}") from None
-        if value < 0:
-            raise self._fault("a number in a header is negative")
-        return value
+        text = field.strip(b" \0").split(b"\0")[0]
+        if not _OCTAL.fullmatch(text):
+            raise self._fault(f"a number in a header is damaged: {text!r}")
+        return int(text or b"0", 8)
 
     def _decimal(self, text: bytes) -> int:
         if not text.isdigit() or len(text) > 18:
             raise self._fault(f"a number in an extended header is damaged: {text[:40]!r}")
         return int(text)
+
+    def _records(self, body: bytes) -> dict[bytes, bytes]:
+        """The records of a pax header; one without a value takes back what an earlier one said."""
+        records: dict[bytes, bytes] = {}
+        position = 0
+        while position < len(body) and body[position] != 0:
+            space = body.find(b" ", position, position + 20)
+            digits = body[position:space] if space > 0 else b""
+            length = int(digits) if digits.isdigit() else 0
+            record = body[space + 1 : position + length]
+            key, equals, value = record[:-1].partition(b"=")
+            if length < 5 or position + length > len(body) or record[-1:] != b"\n" or not equals or not key:
+                raise self._fault("an extended header is damaged")
+            records[key] = value
+            position += length
+        return {key: value for key, value in records.items() if value}
 
 
 def _ustar_name(block: bytes) -> bytes:
@@ -269,24 +323,11 @@ def _ustar_name(block: bytes) -> bytes:
     return name
 
 
-def _checksum(block: bytes) -> bool:
-    text = block[148:156].split(b"\0")[0].strip()
-    if not text or not all(byte in b"01234567" for byte in text):
+def _has_checksum(block: bytes) -> bool:
+    """Whether the header's checksum is that of its bytes, unsigned or (as some old programs summed them) signed."""
+    text = block[148:156].strip(b" \0").split(b"\0")[0].strip()
+    if not text or not _OCTAL.fullmatch(text):
         return False
-    return int(text, 8) == sum(block) - sum(block[148:156]) + 256
-
-
-def _parse_pax(body: bytes, name: str) -> dict[bytes, bytes]:
-    records: dict[bytes, bytes] = {}
-    position = 0
-    while position < len(body) and body[position] != 0:
-        space = body.find(b" ", position, position + 20)
-        digits = body[position:space] if space > 0 else b""
-        length = int(digits) if digits.isdigit() else 0
-        record = body[space + 1 : position + length]
-        if length < 5 or position + length > len(body) or not record.endswith(b"\n") or b"=" not in record:
-            raise HostileInputError(f"{name}: an extended header is damaged")
-        key, _, value = record[:-1].partition(b"=")
-        records[key] = value
-        position += length
-    return records
+    told, rest = int(text, 8), block[:148] + block[156:]
+    total = sum(rest) + 8 * 32
+    return told == total or told == total - 256 * sum(byte > 127 for byte in rest)

@@ -69,17 +69,21 @@ def symlink(path: str, target: str, *, uid: int = 0, gid: int = 0) -> Entry:
 
 
 def clean_path(path: str) -> str:
-    """`path` relative to the root and normalised; one that climbs out of the root raises HostileInputError."""
+    """`path` relative to the root and normalised as text; one that climbs out of the root, holds a NUL or is longer
+    than MAX_PATH_BYTES raises HostileInputError."""
     parts: list[str] = []
     for part in path.split("/"):
-        if part in ("", "."):
-            continue
         if part == "..":
-            raise HostileInputError(f"the path {path[:200]!r} leaves the root")
-        parts.append(part)
+            if not parts:
+                raise HostileInputError(f"the path {path[:200]!r} leaves the root")
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
     cleaned = "/".join(parts)
-    if "\0" in cleaned or len(cleaned.encode("utf-8", "surrogateescape")) > MAX_PATH_BYTES:
-        raise HostileInputError(f"the path {path[:80]!r}… is longer than {MAX_PATH_BYTES} bytes or holds a NUL")
+    if "\0" in cleaned:
+        raise HostileInputError(f"the path {path[:200]!r} holds a NUL")
+    if len(cleaned) > MAX_PATH_BYTES // 4 and len(cleaned.encode("utf-8", "surrogateescape")) > MAX_PATH_BYTES:
+        raise HostileInputError(f"the path {path[:80]!r}… is longer than {MAX_PATH_BYTES:,} bytes")
     return cleaned
 
 
