@@ -62,6 +62,12 @@ def distribution_series(distribution: str, name: str) -> Series | None:
     return next((by_name[each] for each in _prefixes(name.strip().lower()) if each in by_name), None)
 
 
+def newest_series(distribution: str, day: datetime.date) -> Series | None:
+    """The series of `debian` or `ubuntu` that was released last before `day`, as far as the data knows."""
+    released = [each for each in _distro_info().series.get(distribution, ()) if each.release and each.release <= day]
+    return max(released, key=lambda each: each.release or day, default=None)
+
+
 def distribution_lifecycle(distribution_id: str, version: str | None) -> LifecycleFact | None:
     """Support of a distribution by os-release ID and VERSION_ID (or codename): `alpine`, `3.18.9`. None: not known."""
     if distribution_id not in _PRODUCTS or not version or "_alpha" in version:  # Alpine edge: before 3.25, of no cycle

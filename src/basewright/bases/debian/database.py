@@ -83,7 +83,7 @@ def _write_info(tree: Tree, deb: UnpackedDeb) -> None:
 
 def _write_triggers(tree: Tree, debs: Mapping[str, UnpackedDeb]) -> None:
     """Who waits for which trigger: files in `File`, names in files of their own (deb-triggers(5))."""
-    waiting: dict[str, list[str]] = {"File": []}
+    waiting: dict[str, list[str]] = {"File": [], "Lock": [], "Unincorp": []}
     for name in sorted(debs):
         for match in _INTEREST.finditer(debs[name].text("triggers")):
             package = _info_name(debs[name]) + ("/noawait" if match["mode"] == "-noawait" else "")

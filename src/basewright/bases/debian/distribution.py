@@ -15,6 +15,7 @@ from basewright.bases.debian.mirrors import Mirror, Mirrors, find_mirrors
 from basewright.bases.debian.release import Release, fetch_suite
 from basewright.bases.debian.resolution import Resolution, resolve
 from basewright.errors import InputError
+from basewright.feeds.lifecycle import newest_series
 from basewright.lock import LockedDebian
 from basewright.oci.tree import Tree
 from basewright.strategy import DebianBase, Platform
@@ -24,7 +25,6 @@ __all__ = [
     "library_packages", "missing_bytes", "resolve_assembler_files", "resolve_debian",
 ]  # fmt: skip
 
-FILES_SUITE = "stable"
 ASSEMBLER_FILES = ("ca-certificates", "tzdata")
 BASE_FILES = "base-files"
 """Always there, since os-release is in it: without that no scanner knows whose packages these are."""
@@ -101,17 +101,21 @@ def resolve_assembler_files(
     cache: Path,
     now: datetime,
     progress: Progress,
-    suite: str = FILES_SUITE,
+    suite: str | None = None,
     mirrors: Mirrors | None = None,
 ) -> LockedDebian:
     """Locks the packages whose files a base without a repository gets: `ca-certificates`, `tzdata`, and nothing else.
 
+    No `suite`: the newest release of Debian at `now`, by its codename, since `stable` is another one tomorrow.
     Raises what resolve_debian raises.
     """
     unknown = [name for name in names if name not in ASSEMBLER_FILES]
     if unknown:
         hint = f"it has {' and '.join(ASSEMBLER_FILES)}"
         raise InputError(f"{unknown[0]} does not come from the assembler", hint=hint)
+    if suite is None:
+        series = newest_series("debian", now.date())
+        suite = series.series if series is not None else "stable"
     base = DebianBase(debian=suite, packages=names)
     universe, releases = _universe(base, platform, http=http, cache=cache, now=now, progress=progress, mirrors=mirrors)
     found = [universe.package(name) for name in sorted(set(names))]

@@ -12,6 +12,7 @@ import msgspec
 from basewright._http import Http, NotFoundError
 from basewright.bases.debian.keys import ArchiveKeys
 from basewright.bases.debian.mirrors import Mirror
+from basewright.bases.debian.parallel import map_parallel
 from basewright.ecosystems.dpkg import parse_paragraph
 from basewright.errors import HostileInputError, InputError, OutOfReachError
 from basewright.lock import LockedRelease
@@ -19,6 +20,7 @@ from basewright.lock import LockedRelease
 MAX_RELEASE_BYTES = 8 << 20
 MAX_CLOCK_SKEW = timedelta(days=1)
 COMPONENT = "main"
+ALIASES = ("stable", "oldstable", "oldoldstable", "testing", "unstable")
 
 
 class IndexFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,13 +154,17 @@ def fetch_suite(
 
     Raises InputError where no mirror knows the suite, and what fetch_release raises.
     """
-    from basewright.bases.debian.parallel import map_parallel
-
-    pockets = ((suite, "main", main), (f"{suite}-updates", "main", main), (f"{suite}-security", "security", security))
+    # An alias such as `stable` is asked first: its pockets are those of the suite that it stands for today.
+    first = fetch_release(main, suite, archive="main", http=http, now=now) if suite in ALIASES else None
+    name = first.codename if first is not None else suite
+    pockets = ((suite, "main", main), (f"{name}-updates", "main", main), (f"{name}-security", "security", security))
     releases = map_parallel(
-        lambda pocket: fetch_release(pocket[2], pocket[0], archive=pocket[1], http=http, now=now), pockets, workers=3
+        lambda pocket: fetch_release(pocket[2], pocket[0], archive=pocket[1], http=http, now=now),
+        pockets[first is not None :],
+        workers=3,
     )
-    if releases[0] is None:
+    found = [release for release in (first, *releases) if release is not None]
+    if not found or found[0].suite != suite:
         asked = " and ".join(mirror.url for mirror in main)
         raise InputError(f"there is no suite {suite!r} at {asked}", hint="suites are such as trixie, bookworm or sid")
-    return tuple(release for release in releases if release is not None)
+    return tuple(found)

@@ -55,8 +55,7 @@ def merge_usr(tree: Tree, architecture: str) -> None:
 def configure(tree: Tree, debs: Mapping[str, UnpackedDeb], *, suite: str) -> tuple[Alternative, ...]:
     """Completes a tree of unpacked packages. Returns the alternatives that were set."""
     for path, mode in _DIRECTORIES:
-        if path not in tree:
-            tree.add(directory(path, mode=mode))
+        tree.add(directory(path, mode=mode))
     if "base-files" in debs:
         _configure_base_files(tree)
     install_accounts(tree)
