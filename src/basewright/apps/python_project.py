@@ -12,8 +12,8 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion
 
 from basewright._process import Process
+from basewright.apps.python_dependency_file import read_project, table_of
 from basewright.apps.python_install import Environment, install_wheel
-from basewright.apps.python_resolve import read_project, table_of
 from basewright.apps.python_uv import Uv
 from basewright.apps.sources import read_app_folder
 from basewright.errors import BuildFailedError, InputError

@@ -1,24 +1,24 @@
 """A Python app's requirements, resolved once for every platform and locked with the hashes of all their files."""
 
-import hashlib
 import re
 import tempfile
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-from packaging.requirements import InvalidRequirement, Requirement
 
 from basewright._process import Process
-from basewright.apps.python_requirements import decode, read_bounded, read_requirement_files
+from basewright.apps.python_dependency_file import DependencyFile, find_dependency_file, read_project, table_of
+from basewright.apps.python_requirements import decode, read_bounded
 from basewright.apps.python_uv import Uv, unbuilt, uv_version
-from basewright.apps.sources import app_folder, repository_of
+from basewright.apps.python_uv_lock import export_uv_lock
+from basewright.apps.sources import repository_of
 from basewright.bases.base import Progress
 from basewright.ecosystems.pypi import (
     Pylock,
     PylockFile,
     PylockPackage,
+    absolute_pylock,
     normal_name,
     parse_pylock,
     python_minor,
@@ -28,8 +28,6 @@ from basewright.errors import InputError, OutOfReachError
 from basewright.lock import LockedFile, LockedPython, LockedRequirement
 from basewright.strategy import Platform, PythonApp
 
-DEPENDENCY_FILES = ("uv.lock", "pylock.toml", "requirements.txt", "pyproject.toml")
-"""In the order in which one counts."""
 OLDEST_PYTHON = "3.11"
 """What is resolved for where neither a base nor the project says which Python."""
 BUILD_PYTHON = "3.11"
@@ -39,97 +37,6 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _GROUP = re.compile(r"(['\"])(?P<name>[^'\"]+)\1\s+in\s+(?P<set>dependency_groups|extras)")
 
 
-class DependencyFile(msgspec.Struct, frozen=True, kw_only=True):
-    """The file that says what an app needs. `name` is relative to its folder; `sha256` is of all that it includes."""
-
-    folder: Path
-    path: Path
-    name: str
-    kind: str
-    """`uv.lock`, `pylock.toml`, `requirements.txt` or `pyproject.toml`, whatever its name is."""
-    sha256: str
-    hashes: dict[str, frozenset[str]] = {}
-    urls: tuple[str, ...] = ()
-    requires_python: str = ""
-    """The project's own, where there is a pyproject.toml."""
-
-
-def find_dependency_file(strategy_directory: Path, app: PythonApp) -> DependencyFile | None:
-    """The one named, else the first of DEPENDENCY_FILES; None for an app without any. Raises InputError."""
-    folder = app_folder(strategy_directory, app.python)
-    repository = repository_of(strategy_directory)
-    names = DEPENDENCY_FILES if app.requirements is None else (app.requirements,)
-    name = next((each for each in names if (folder / each).is_file()), None)
-    if name is None:
-        if app.requirements is not None:
-            raise InputError(f"{app.python}/{app.requirements} does not exist")
-        return None
-    path = (folder / name).resolve()
-    if not path.is_relative_to(repository):
-        raise InputError(f"the dependency file {name} lies outside of the strategy's repository")
-    kind = _kind(path)
-    files: tuple[tuple[str, bytes], ...] = ((path.name, read_bounded(path, name)),)
-    hashes: dict[str, frozenset[str]] = {}
-    urls: tuple[str, ...] = ()
-    if kind == "requirements.txt":
-        read = read_requirement_files(path, repository=repository)
-        files, hashes, urls = read.files, read.hashes, read.urls
-    project = folder / "pyproject.toml"
-    if project.is_file() and project != path:
-        files = (*files, ("pyproject.toml", read_bounded(project, "pyproject.toml")))
-    return DependencyFile(
-        folder=folder,
-        path=path,
-        name=name,
-        kind=kind,
-        sha256=_digest(files),
-        hashes=hashes,
-        urls=urls,
-        requires_python=_requires_python(project),
-    )
-
-
-def _kind(path: Path) -> str:
-    if path.name in ("uv.lock", "pyproject.toml"):
-        return path.name
-    if re.fullmatch(r"pylock(\..+)?\.toml", path.name):
-        return "pylock.toml"
-    if path.suffix in (".txt", ".in"):
-        return "requirements.txt"
-    raise InputError(
-        f"{path.name} is no dependency file that basewright reads", hint="it reads " + ", ".join(DEPENDENCY_FILES)
-    )
-
-
-def _digest(files: Sequence[tuple[str, bytes]]) -> str:
-    digest = hashlib.sha256()
-    for name, data in files:
-        digest.update(f"{name}\0{len(data)}\0".encode("utf-8", "surrogateescape"))
-        digest.update(data)
-    return digest.hexdigest()
-
-
-def read_project(path: Path) -> dict[str, object]:
-    """A pyproject.toml's tables; empty where there is none. Raises InputError."""
-    if not path.is_file():
-        return {}
-    try:
-        return tomllib.loads(decode(read_bounded(path, path.name), path.name))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path.name} is not TOML: {error}") from None
-
-
-def table_of(document: Mapping[str, object], name: str) -> dict[str, object]:
-    """A table of a TOML document; empty where it is none."""
-    table = document.get(name)
-    return table if isinstance(table, dict) else {}
-
-
-def _requires_python(project: Path) -> str:
-    text = table_of(read_project(project), "project").get("requires-python")
-    return text if isinstance(text, str) else ""
-
-
 def is_current(
     strategy_directory: Path, app: PythonApp, locked: LockedPython, *, targets: Sequence[tuple[Platform, str | None]]
 ) -> bool:
@@ -137,7 +44,8 @@ def is_current(
     found = find_dependency_file(strategy_directory, app)
     if found is None:
         return locked.source == "" and not locked.requirements
-    if (locked.source, locked.source_sha256) != (found.name, found.sha256):
+    local = [strategy_directory / each for each in locked.local_projects]
+    if (locked.source, locked.source_sha256) != (found.name, found.sha256(local)):
         return False
     return found.kind in ("uv.lock", "pylock.toml") or version_within(
         f"{_floor(found.requires_python, targets)}.0", locked.requires_python
@@ -167,7 +75,7 @@ def resolve_python(
     local = _local_projects(found, lock.packages, repository, strategy_directory.resolve())
     return LockedPython(
         source=found.name,
-        source_sha256=found.sha256,
+        source_sha256=found.sha256([strategy_directory / each for each in local]),
         requires_python=lock.requires_python,
         requirements=tuple(_locked(found, lock)),
         resolver=uv_version(),
@@ -200,7 +108,7 @@ def read_pylock(found: DependencyFile, *, process: Process, floor: str, pins: Se
         return parse_pylock(read_bounded(found.path, found.name), found.name)
     uv = Uv(process, found.folder, urls=found.urls)
     if found.kind == "uv.lock":
-        return _export(found, uv)
+        return export_uv_lock(found, uv)
     return compile_requirements(uv, found.path, what=found.name, floor=floor, pins=pins)
 
 
@@ -225,7 +133,7 @@ def compile_requirements(
             cwd = uv.folder if not stubs else _with_stubs(uv.folder, folder / "project", stubs)
             done = uv.run(command, cwd=cwd)
             if done.returncode == 0:
-                return _absolute(parse_pylock(done.stdout, what), cwd)
+                return absolute_pylock(parse_pylock(done.stdout, what), cwd)
             stub = unbuilt(done)
             if stub is None or stub in stubs or len(stubs) >= _MAX_UNBUILT:
                 raise uv.failure(done, what)
@@ -253,126 +161,6 @@ def _with_stubs(project: Path, scratch: Path, stubs: Sequence[tuple[str, str]]) 
         text += f'\n[[{prefix}dependency-metadata]]\nname = "{stub}"\nversion = "{version}"\nrequires-dist = []\n'
     (scratch / name).write_text(text, "utf-8")
     return scratch
-
-
-def _absolute(lock: Pylock, folder: Path) -> Pylock:
-    """Paths in uv's answer are relative to where it ran."""
-
-    def placed(file: PylockFile) -> PylockFile:
-        return file if file.path is None else msgspec.structs.replace(file, path=str(folder / file.path))
-
-    packages = []
-    for package in lock.packages:
-        where = package.directory
-        packages.append(
-            msgspec.structs.replace(
-                package,
-                wheels=tuple(placed(each) for each in package.wheels),
-                sdist=None if package.sdist is None else placed(package.sdist),
-                directory=None
-                if where is None
-                else msgspec.structs.replace(where, path=str((folder / where.path).resolve())),
-            )
-        )
-    return msgspec.structs.replace(lock, packages=tuple(packages))
-
-
-def _export(found: DependencyFile, uv: Uv) -> Pylock:
-    """uv.lock as pylock.toml. uv refuses where no Python of this machine suits the project, which decides nothing
-    here: it works on a copy of the lock and its project files that ask for none."""
-    root = found.path.parent
-    if not found.folder.is_relative_to(root):
-        raise InputError(f"{found.name} lies beside the app, not above it")
-    _check_fresh(found)
-    with tempfile.TemporaryDirectory(prefix="basewright-") as scratch:
-        copy = Path(scratch).resolve()
-        (copy / "uv.lock").write_bytes(read_bounded(found.path, found.name))
-        for folder in _members(found, root):
-            text = decode(read_bounded(root / folder / "pyproject.toml", "pyproject.toml"), "pyproject.toml")
-            (copy / folder).mkdir(parents=True, exist_ok=True)
-            loose = re.sub(r"(?m)^(\s*requires-python\s*=\s*).*$", r'\1">=3.8"', text)
-            (copy / folder / "pyproject.toml").write_text(loose, "utf-8")
-        where = copy / found.folder.relative_to(root)
-        done = uv.run(
-            ["export", "--frozen", "--no-default-groups", "--format", "pylock.toml", "--quiet", "--no-header"],
-            cwd=where,
-        )
-        if done.returncode != 0:
-            raise uv.failure(done, found.name)
-        lock = _absolute(parse_pylock(done.stdout, found.name), where)
-        packages = tuple(_moved(package, copy, root) for package in lock.packages)
-        return msgspec.structs.replace(lock, packages=packages, requires_python=lock.requires_python)
-
-
-def _moved(package: PylockPackage, copy: Path, root: Path) -> PylockPackage:
-    where = package.directory
-    if where is None or not Path(where.path).is_relative_to(copy):
-        return package
-    path = str(root / Path(where.path).relative_to(copy))
-    return msgspec.structs.replace(package, directory=msgspec.structs.replace(where, path=path))
-
-
-class _UvSource(msgspec.Struct, frozen=True):
-    editable: str | None = None
-    virtual: str | None = None
-    directory: str | None = None
-
-
-class _UvRequirement(msgspec.Struct, frozen=True):
-    name: str
-
-
-class _UvMetadata(msgspec.Struct, frozen=True, rename="kebab"):
-    requires_dist: tuple[_UvRequirement, ...] = ()
-
-
-class _UvPackage(msgspec.Struct, frozen=True):
-    name: str
-    source: _UvSource = _UvSource()
-    metadata: _UvMetadata = _UvMetadata()
-
-
-class _UvLock(msgspec.Struct, frozen=True):
-    package: tuple[_UvPackage, ...] = ()
-
-
-def _uv_lock(found: DependencyFile) -> _UvLock:
-    try:
-        return msgspec.convert(tomllib.loads(decode(read_bounded(found.path, found.name), found.name)), _UvLock)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise InputError(f"{found.name} is not a uv.lock: {error}") from None
-
-
-def _members(found: DependencyFile, root: Path) -> Iterator[str]:
-    """Folders, relative to the lock, whose project files uv reads."""
-    folders = {"."}
-    for package in _uv_lock(found).package:
-        folder = package.source.editable or package.source.virtual or package.source.directory
-        if folder is not None and (root / folder).resolve().is_relative_to(root):
-            folders.add(folder)
-    yield from sorted(each for each in folders if (root / each / "pyproject.toml").is_file())
-
-
-def _check_fresh(found: DependencyFile) -> None:
-    """A uv.lock that lacks what pyproject.toml names was not brought up to date."""
-    project = table_of(read_project(found.folder / "pyproject.toml"), "project")
-    name, wanted = project.get("name"), project.get("dependencies")
-    if not isinstance(name, str) or not isinstance(wanted, list):
-        return
-    own = next((each for each in _uv_lock(found).package if normal_name(each.name) == normal_name(name)), None)
-    if own is None:
-        return
-    known = {normal_name(each.name) for each in own.metadata.requires_dist}
-    for each in wanted:
-        try:
-            missing = normal_name(Requirement(str(each)).name)
-        except InvalidRequirement:
-            continue
-        if missing not in known:
-            raise InputError(
-                f"{found.name} is older than pyproject.toml: it does not know the requirement {missing}",
-                hint="uv lock",
-            )
 
 
 def _local_projects(
@@ -467,7 +255,7 @@ def _build_requirements(folders: Sequence[Path], *, process: Process) -> tuple[L
         path = Path(scratch) / "build-requirements.txt"
         path.write_text("".join(f"{each}\n" for each in sorted(wanted)), "utf-8")
         lock = compile_requirements(Uv(process, folders[0]), path, what="[build-system] requires", floor=BUILD_PYTHON)
-        found = DependencyFile(folder=folders[0], path=path, name=path.name, kind="requirements.txt", sha256="")
+        found = DependencyFile(folder=folders[0], path=path, name=path.name, kind="requirements.txt")
         return tuple(_locked(found, lock))
 
 

@@ -6,6 +6,7 @@ https://packaging.python.org/en/latest/specifications/platform-compatibility-tag
 import re
 import tomllib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from posixpath import basename
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
@@ -212,3 +213,25 @@ def parse_pylock(data: bytes, source: str) -> Pylock:
     if not lock.lock_version.startswith("1."):
         raise InputError(f"{source} has lock-version {lock.lock_version}, basewright reads 1.x")
     return lock
+
+
+def absolute_pylock(lock: Pylock, folder: Path) -> Pylock:
+    """The same lock with its relative paths placed in `folder`."""
+
+    def placed(file: PylockFile) -> PylockFile:
+        return file if file.path is None else msgspec.structs.replace(file, path=str(folder / file.path))
+
+    packages = []
+    for package in lock.packages:
+        where = package.directory
+        packages.append(
+            msgspec.structs.replace(
+                package,
+                wheels=tuple(placed(each) for each in package.wheels),
+                sdist=None if package.sdist is None else placed(package.sdist),
+                directory=None
+                if where is None
+                else msgspec.structs.replace(where, path=str((folder / where.path).resolve())),
+            )
+        )
+    return msgspec.structs.replace(lock, packages=tuple(packages))
