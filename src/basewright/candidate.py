@@ -1,6 +1,7 @@
 """What could answer a strategy: a base, an app and a platform, with the choices that the strategy left open made."""
 
 import platform as host
+from pathlib import Path
 
 import msgspec
 
@@ -39,10 +40,8 @@ def host_platform() -> Platform | None:
 def plan(strategy: Strategy, *, only: tuple[str, ...] = (), platform: Platform | None = None) -> tuple[Option, ...]:
     """The options of a strategy, in its order. Raises InputError for a name that is not in it, a folder that does not
     exist or leaves the repository, and a Python app without a command."""
-    names = [candidate.name for candidate in strategy.candidates]
     for name in only:
-        if name not in names:
-            raise InputError(f"{strategy.file_name} has no candidate {name!r}", hint="it has: " + ", ".join(names))
+        named(strategy, name)
     platforms = target_platforms(strategy)
     here = host_platform()
     measured = platform or (here if here in platforms else platforms[0])
@@ -73,6 +72,15 @@ def plan(strategy: Strategy, *, only: tuple[str, ...] = (), platform: Platform |
     return tuple(options)
 
 
+def named(strategy: Strategy, name: str) -> Candidate:
+    """The candidate of that name. Raises InputError listing those that there are."""
+    for candidate in strategy.candidates:
+        if candidate.name == name:
+            return candidate
+    names = ", ".join(candidate.name for candidate in strategy.candidates)
+    raise InputError(f"{strategy.file_name} has no candidate {name!r}", hint=f"it has: {names}")
+
+
 def target_platforms(strategy: Strategy) -> tuple[Platform, ...]:
     """Those of the strategy, else linux on the host's architecture. Raises InputError on another host."""
     if strategy.target.platforms:
@@ -84,6 +92,14 @@ def target_platforms(strategy: Strategy) -> tuple[Platform, ...]:
             hint='say platforms = ["linux/amd64"] in [target]',
         )
     return (here,)
+
+
+def own_paths(strategy: Strategy) -> tuple[Path, ...]:
+    """What basewright itself reads and writes in a repository: no part of an application."""
+    names = [strategy.file_name, "basewright.lock", ".basewright", "docs/adr", "doc/adr", "docs/decisions"]
+    if strategy.decision.directory is not None:
+        names.append(strategy.decision.directory)
+    return tuple(strategy.directory / name for name in names)
 
 
 def _bytecode(strategy: Strategy, candidate: Candidate) -> Bytecode:

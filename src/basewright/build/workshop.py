@@ -14,9 +14,10 @@ from basewright.apps.bytecode import CachedBytecode, Run, host_interpreter, host
 from basewright.bases.base import BaseImage, UnreachableBase
 from basewright.bases.catalog import BaseRequest, Provision, lock_base, provide_base
 from basewright.build.stdlib import compile_standard_library
+from basewright.build.work import AppWork
 from basewright.candidate import Option, host_platform
 from basewright.errors import BasewrightError, OutOfReachError
-from basewright.facts import Failure, FailureKind
+from basewright.facts import Failure, FailureKind, PackageFacts
 from basewright.lock import Lock
 from basewright.oci.blob import BlobStore
 from basewright.oci.layer import write_layer
@@ -47,8 +48,13 @@ class Workshop:
         self.spool = world.cache / "layers"
         self.roots = RootStore(world.cache / "roots")
         self.failures: dict[str, Failure] = {}
+        self.availability: dict[str, PackageFacts] = {}
+        """What was learned of requirements, also for candidates that could not be built."""
+        self.works: dict[str, AppWork] = {}
+        """Applications whose downloads were made beside the bases."""
         self._scratch = tempfile.TemporaryDirectory(prefix="basewright-")
         self.scratch = Path(self._scratch.name)
+        self.scratch_store = BlobStore(self.scratch / "store")
         self.build_cache: Path | None = self.scratch / "caches" if measuring else None
         self._provisions: dict[str, Provision | BasewrightError] = {}
         self._compilers: dict[str, tuple[str, CachedBytecode]] = {}
@@ -131,6 +137,11 @@ class Workshop:
         if isinstance(found, BasewrightError):
             raise found
         return found
+
+    def base_if_known(self, option: Option) -> BaseImage | UnreachableBase | None:
+        """The base of `option` where one came, or is published."""
+        found = self._provisions.get(self.request(option).key)
+        return found.base if isinstance(found, Provision) else None
 
     def compiler(self, option: Option, base: BaseImage | UnreachableBase) -> CachedBytecode:
         """What compiles bytecode for `base`: its own interpreter in the sandbox, else the like of it on this machine,

@@ -1,0 +1,56 @@
+"""The key of evidence: everything that it depends on, so that nothing is measured twice and nothing stale is kept."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from basewright import __version__
+from basewright.apps.sources import app_folder, read_app_folder
+from basewright.build.workshop import tree_digest
+from basewright.candidate import Option, own_paths
+from basewright.evidence.store import evidence_key
+from basewright.facts import Machine
+from basewright.lock import Lock, render_lock
+from basewright.strategy import ArchiveBase, GoApp, Strategy
+
+_CHUNK_BYTES = 1 << 20
+
+
+def key_of(
+    strategy: Strategy, options: Sequence[Option], lock: Lock, *, runner: str, machine: Machine, secrets: Iterable[str]
+) -> str:
+    """Strategy, lock, sources, archives, version, runner, machine, and the names (never the values) of secrets."""
+    parts = [__version__, runner, repr(machine), ",".join(option.name for option in options), ",".join(sorted(secrets))]
+    parts.append(strategy.path.read_text("utf-8"))
+    parts.append(render_lock(lock).decode())
+    folders = {_folder(option) for option in options}
+    for folder in sorted(folders):
+        tree = read_app_folder(
+            app_folder(strategy.directory, folder),
+            strategy_directory=strategy.directory,
+            at="app",
+            exclude=own_paths(strategy),
+        )
+        parts.append(f"{folder} {tree_digest(tree)}")
+    for option in options:
+        if isinstance(option.candidate.base, ArchiveBase):
+            parts.append(_archive_state(strategy.directory / option.candidate.base.archive))
+    return evidence_key(parts)
+
+
+def _folder(option: Option) -> str:
+    app = option.candidate.app
+    return app.go if isinstance(app, GoApp) else app.python
+
+
+def _archive_state(path: Path) -> str:
+    """The contents of an archive; of a layout, of its index, which names everything else by digest."""
+    file = path / "index.json" if path.is_dir() else path
+    digest = hashlib.sha256()
+    try:
+        with file.open("rb") as handle:
+            while chunk := handle.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    except OSError:
+        return f"{path.name} cannot be read"
+    return digest.hexdigest()

@@ -1,0 +1,235 @@
+"""The whole flow on one page: strategy → candidates → images → evidence → measurements → decision → record."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from basewright import __version__
+from basewright.adr.record import write_record
+from basewright.build.dockerfile import render_dockerfile
+from basewright.build.factory import build_all, is_locked, lock_all, lock_for_dockerfile
+from basewright.build.workshop import Workshop
+from basewright.candidate import Option, named, plan
+from basewright.decide.criterion import criteria_of
+from basewright.decide.decision import Decision, decide
+from basewright.decide.standing import Status
+from basewright.drivers.driver import DriverContext
+from basewright.errors import ExitCode, OutOfReachError
+from basewright.evidence.gather import gather, now_utc
+from basewright.evidence.key import key_of
+from basewright.evidence.machine import read_machine
+from basewright.evidence.store import SCHEMA, EvidenceFile, read_evidence, write_evidence
+from basewright.facts import Failure, Unmeasured
+from basewright.feeds.pricing import fargate_facts
+from basewright.lock import Lock, read_lock, render_lock, write_lock
+from basewright.oci.digest import Digest
+from basewright.oci.layout import write_layout
+from basewright.runner.catalog import NO_RUN, FoundRunner, find_runner
+from basewright.strategy import Platform, Strategy
+from basewright.view.compose import view_evaluation
+from basewright.view.evaluation import EvaluationView
+from basewright.world import World
+
+LOCK_NAME = "basewright.lock"
+EVIDENCE_DIRECTORY = Path(".basewright") / "evidence"
+
+
+class EvaluateOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says of one evaluation. `secrets` are variables that are never written down."""
+
+    as_of: datetime.date
+    only: tuple[str, ...] = ()
+    run: bool = True
+    fresh: bool = False
+    update_lock: bool = False
+    seed: int = 1
+    secrets: Mapping[str, str] = {}
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """What an evaluation came to."""
+
+    view: EvaluationView
+    exit_code: ExitCode
+    anything_unmeasured: bool
+
+
+class BuiltImage(msgspec.Struct, frozen=True, kw_only=True):
+    """An image that was written, and the lines that load or push it."""
+
+    digest: Digest
+    next_steps: tuple[str, ...]
+
+
+def evaluate(strategy: Strategy, options: EvaluateOptions, world: World) -> Evaluation:
+    """Builds, runs, measures, ranks and records. What is wrong in the strategy raises before anything is built."""
+    criteria_of(strategy)
+    chosen = plan(strategy, only=options.only)
+    lock = Lock() if options.update_lock else read_lock(lock_path(strategy))
+    found = find_runner(world.process) if options.run else NO_RUN
+    if found.why_not and options.run:
+        world.notice(f"not running images: {found.why_not}" + (f" (mend it: {found.hint})" if found.hint else ""))
+    files = None
+    if not options.fresh and is_locked(strategy, chosen, lock):
+        key = _key(strategy, chosen, lock, found, options)
+        files = read_evidence(_evidence_directory(strategy), [option.name for option in chosen], key=key)
+    if files is None:
+        files = _measure(strategy, chosen, lock, found, options, world)
+    return _conclude(strategy, chosen, files, options, world)
+
+
+def _measure(
+    strategy: Strategy,
+    chosen: Sequence[Option],
+    lock: Lock,
+    found: FoundRunner,
+    options: EvaluateOptions,
+    world: World,
+) -> tuple[EvidenceFile, ...]:
+    """Candidates → images → evidence, written down."""
+    with Workshop(strategy, lock, world, found.runner, measuring=True) as workshop:
+        lock_all(workshop, chosen)
+        built = build_all(workshop, chosen)
+        write_lock(lock_path(strategy), workshop.lock)
+        evidence = gather(
+            workshop, chosen, built, seed=options.seed, secrets=options.secrets, why_not_run=found.why_not
+        )
+        key = _key(strategy, chosen, workshop.lock, found, options)
+        lock_digest = Digest.of(render_lock(workshop.lock))
+    files = tuple(
+        EvidenceFile(
+            schema=SCHEMA,
+            key=key,
+            version=__version__,
+            evaluated_at=now_utc(world.now),
+            runner=found.description,
+            machine=read_machine(),
+            lock=lock_digest,
+            seed=options.seed,
+            evidence=each,
+        )
+        for each in evidence
+    )
+    write_evidence(_evidence_directory(strategy), files)
+    return files
+
+
+def _conclude(
+    strategy: Strategy,
+    chosen: Sequence[Option],
+    files: Sequence[EvidenceFile],
+    options: EvaluateOptions,
+    world: World,
+) -> Evaluation:
+    """Evidence → measurements → decision → record."""
+    evidence = [file.evidence for file in files]
+    context = DriverContext(
+        as_of=options.as_of,
+        fargate=fargate_facts(strategy.target.region),
+        region=strategy.target.region,
+        bench=strategy.bench,
+        platforms=tuple(chosen[0].platforms),
+    )
+    decision = decide(evidence, strategy, context, seed=files[0].seed)
+    view = view_evaluation(
+        strategy,
+        evidence,
+        decision,
+        evaluated_at=files[0].evaluated_at,
+        as_of=options.as_of,
+        runner=files[0].runner,
+        machine=files[0].machine,
+        lock_digest=files[0].lock,
+        version=__version__,
+    )
+    directory = _evidence_directory(strategy)
+    written = [lock_path(strategy), *(directory / f"{option.name}.json" for option in chosen)]
+    if view.stands:
+        written += write_record(view, strategy, notify=world.notice)
+    view = msgspec.structs.replace(view, wrote=tuple(_shown(path) for path in written))
+    return Evaluation(view=view, exit_code=_exit_code(decision), anything_unmeasured=_anything_unmeasured(decision))
+
+
+def build_candidate(
+    strategy: Strategy, name: str, output: Path, *, platform: Platform | None, update_lock: bool, world: World
+) -> BuiltImage:
+    """Builds one candidate and writes it to `output`. Raises what stands in its way."""
+    (option,) = plan(strategy, only=(name,), platform=platform)
+    lock = Lock() if update_lock else read_lock(lock_path(strategy))
+    runner = find_runner(world.process)
+    with Workshop(strategy, lock, world, runner.runner) as workshop:
+        lock_all(workshop, [option])
+        built = build_all(workshop, [option], keep_errors=False)[name]
+        if isinstance(built, Failure):
+            raise OutOfReachError(f"{name} cannot be built: {built.reason}")
+        image = built.assembled.image
+        if image is None:
+            raise OutOfReachError(f"{name} cannot be built: {getattr(built.base, 'reason', '')}")
+        reference = f"{strategy.service.name}:{name}"
+        write_layout(image, output, reference=reference)
+        write_lock(lock_path(strategy), workshop.lock)
+    return BuiltImage(digest=image.digest, next_steps=_next_steps(output, reference))
+
+
+def render_candidate_dockerfile(strategy: Strategy, name: str, *, world: World) -> str:
+    """One candidate as a multi-stage Dockerfile, pinned where the lock knows digests. Raises InputError."""
+    candidate = named(strategy, name)
+    lock = read_lock(lock_path(strategy))
+    locked = lock_for_dockerfile(strategy, candidate, lock, world)
+    return render_dockerfile(
+        strategy,
+        candidate,
+        digests={reference: image.index_digest for reference, image in lock.images.items()},
+        locked_go=locked.go,
+        locked_python=locked.python,
+    )
+
+
+def lock_path(strategy: Strategy) -> Path:
+    """Beside the strategy."""
+    return strategy.directory / LOCK_NAME
+
+
+def _evidence_directory(strategy: Strategy) -> Path:
+    return strategy.directory / EVIDENCE_DIRECTORY
+
+
+def _key(strategy: Strategy, chosen: Sequence[Option], lock: Lock, found: FoundRunner, options: EvaluateOptions) -> str:
+    return key_of(strategy, chosen, lock, runner=found.description, machine=read_machine(), secrets=options.secrets)
+
+
+def _shown(path: Path) -> str:
+    """Relative to where the user is, where it lies below."""
+    here = Path.cwd()
+    absolute = path.absolute()
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(absolute)
+
+
+def _exit_code(decision: Decision) -> ExitCode:
+    """0: a decision stands; 1: all are disqualified; 2: all failed; 3: no decision for want of evidence."""
+    if decision.stands:
+        return ExitCode.PASS
+    statuses = {each.status for each in decision.candidates}
+    if statuses == {Status.DISQUALIFIED}:
+        return ExitCode.GATE_SAYS_NO
+    return ExitCode.FIX_INPUT if statuses == {Status.FAILED} else ExitCode.COULD_NOT_TELL
+
+
+def _anything_unmeasured(decision: Decision) -> bool:
+    return any(
+        isinstance(measurement, Unmeasured)
+        for candidate in decision.candidates
+        for measurement in candidate.measurements.values()
+    )
+
+
+def _next_steps(output: Path, reference: str) -> tuple[str, ...]:
+    """The lines that load what was written into an engine, or push it."""
+    kind = "oci-archive" if output.suffix == ".tar" else "oci"
+    source = f"{kind}:{output}"
+    return (
+        f"load:  skopeo copy {source} docker-daemon:{reference}    (podman: podman pull {source})",
+        f"push:  skopeo copy {source} docker://REGISTRY/{reference}",
+    )
