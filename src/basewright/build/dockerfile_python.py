@@ -96,6 +96,79 @@ def _dependencies(
     if hashed and source is not None:
         lines.append(text.copy([source.relative_to(context).as_posix()], _REQUIREMENTS))
     elif locked is not None and locked.requirements:
+        lines += [f"COPY <<'EOF' {_REQUIREMENTS}", *_requirement_lines(locked), "EOF", ""]
+        hashed = True
+    elif source is not None and locked is None and _names_dependencies(source):
+        raise InputError(
+            f"{source.name} has no hashes, and no lock says which were seen",
+            hint="`uv pip compile --generate-hashes`, or let `basewright evaluate` write the lock first",
+        )
+    if hashed:
+        commands.append(f"{_PIP} \\\n    --require-hashes --only-binary :all: -r {_REQUIREMENTS}")
+        if bytecode is Bytecode.COMPILED:
+            commands.append(_compile(f"{VENV}/lib"))
+    comment = "# Dependencies first: this layer holds until they change. Wheels only, each with its hash."
+    return [comment, *lines, text.run(*commands, mounts=["/root/.cache/pip"] if hashed else [])]
+
+
+def _compile(folder: str) -> str:
+    """Files that are no Python of this version (templates, tests of syntax) make no difference to a service."""
+    return f"{{ python -m compileall -q --invalidation-mode unchecked-hash {folder} || true; }}"
+
+
+def _application(folder: Path, context: Path, *, built: bool, bytecode: Bytecode) -> list[str]:
+    inner = folder.relative_to(context).as_posix()
+    lines = [text.copy(["." if inner == "." else f"{inner}/"], "./")]
+    commands = [f"{_PIP} --no-deps ./"] if built else []
+    if bytecode is Bytecode.COMPILED:
+        commands.append(_compile(f"{VENV}/lib {_APP}" if built else _APP))
+    if commands:
+        lines.append(text.run(*commands, mounts=["/root/.cache/pip"] if built else []))
+    return lines
+
+
+def _dependency_file(app: PythonApp, folder: Path) -> Path | None:
+    if app.requirements is not None:
+        named = (folder / app.requirements).resolve()
+        if not named.is_file() or not named.is_relative_to(folder):
+            raise InputError(f"app.requirements {app.requirements!r} is no file of the app's folder")
+        return named
+    return next((folder / name for name in _FILES if (folder / name).is_file()), None)
+
+
+def _is_hashed(path: Path) -> bool:
+    """Whether it is a requirements file whose every line has a hash, and that includes no other."""
+    if path.suffix not in (".txt", ".in"):
+        return False
+    lines = _logical_lines(path)
+    named = [line for line in lines if not line.startswith("-")]
+    includes = any(re.match(r"-[rce]\b|--(requirement|constraint|editable)\b", line) for line in lines)
+    return bool(named) and not includes and all("--hash=" in line for line in named)
+
+
+def _names_dependencies(path: Path) -> bool:
+    if path.name == "pyproject.toml":
+        project = _project(path.parent)
+        return bool(project.get("dependencies")) or "dependencies" in (project.get("dynamic") or ())
+    return path.suffix not in (".txt", ".in") or bool(_logical_lines(path))
+
+
+def _logical_lines(path: Path) -> list[str]:
+    with path.open("rb") as file:
+        content = file.read(MAX_REQUIREMENTS_BYTES).decode("utf-8", "replace")
+    joined = re.sub(r"\\\r?\n", " ", content)
+    stripped = (re.sub(r"(^|\s)#.*$", "", line).strip() for line in joined.splitlines())
+    return [line for line in stripped if line]
+
+
+def _requirement_lines(locked: LockedPython) -> list[str]:
+    lines = []
+    for requirement in locked.requirements:
+        marker = f" ; {requirement.marker}" if requirement.marker else ""
+        hashes = sorted({file.sha256 for file in requirement.files})
+        words = [f"{requirement.name}=={requirement.version}{marker}", *(f"--hash=sha256:{each}" for each in hashes)]
+        if any("\n" in word or "\r" in word or word.strip() == "EOF" for word in words):
+            raise InputError(f"the lock's requirement {requirement.name!r} is damaged", hint="--update-lock")
         lines.append(" \\\n    ".join(words))
     return lines
 

@@ -73,7 +73,7 @@ def run(*commands: str, mounts: Sequence[str] = ()) -> str:
 
 
 def _json(words: Sequence[str]) -> str:
-    """JSON without raw control characters, and with backslashes spelt out: hadolint takes `\\\\"` for an escaped quote."""
+    """JSON without raw control characters, and with backslashes spelt out: hadolint misreads `\\\\"`."""
     text = json.dumps(list(words), ensure_ascii=False).replace("\\\\", "\\u005c")
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
