@@ -89,9 +89,14 @@ class Cgroup:
         return list(self._directories.values())
 
 
-def create_cgroup(memory_bytes: int, processes: int) -> Cgroup | None:
-    """A new, limited and locked group below this process's own, or None where none may be made. Sweeps stale ones."""
-    hierarchies, unified = _mounted()
+Mounted = tuple[dict[str, str], str | None]
+"""This process's own group in each mounted hierarchy: version 1's controller → directory, and version 2's directory."""
+
+
+def create_cgroup(memory_bytes: int, processes: int, mounted: Mounted | None = None) -> Cgroup | None:
+    """A new, limited and locked group below this process's own (`mounted`, else as /proc says), or None where none may
+    be made. Sweeps stale ones."""
+    hierarchies, unified = find_mounted() if mounted is None else mounted
     name = f"{_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
     group = _create_v2(unified, name) if unified and not hierarchies.get("memory") else None
     group = group or _create_v1(hierarchies, name) or (_create_v2(unified, name) if unified else None)
@@ -212,8 +217,8 @@ def _sweep(parent: str) -> None:
         os.close(descriptor)
 
 
-def _mounted() -> tuple[dict[str, str], str | None]:
-    """This process's own group in each mounted hierarchy: controller → directory, and the unified one's directory."""
+def find_mounted() -> Mounted:
+    """Where this process's own groups are."""
     own: dict[str, str] = {}
     for line in _read("/proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)

@@ -3,7 +3,7 @@
 Standard library only, and nothing is imported after the root has changed: what lies in an image is never loaded by us.
 """
 # System calls by name: pathlib costs the script start-up time.
-# ruff: noqa: PTH101, PTH102, PTH103, PTH110, PTH112, PTH116, PTH120, PTH123, PTH211
+# ruff: noqa: PTH101, PTH102, PTH103, PTH108, PTH110, PTH112, PTH113, PTH120, PTH123, PTH211
 
 import os
 import resource
@@ -27,6 +27,8 @@ _MASKED_FILES = ("kcore", "keys", "timer_list", "sched_debug", "latency_stats", 
 _MASKED_DIRECTORIES = ("acpi", "scsi", "asound")
 _READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
 _INERT = ns.MS_NOSUID | ns.MS_NODEV
+HOSTNAME = b"basewright"
+_HOSTS = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t" + HOSTNAME + b"\n"
 _OPEN_FILES = 65535
 """Soft and hard limit of open files, as Fargate sets it."""
 
@@ -46,6 +48,8 @@ class Program(NamedTuple):
     processes: int
     one_id: bool
     """Only one user id is mapped: owners cannot be set, groups cannot be dropped."""
+    counts_tasks: bool
+    """The kernel counts a user's tasks per user namespace, so that a limit on them concerns this program only."""
 
 
 class Step(Exception):
@@ -138,11 +142,10 @@ def _stack_writable_root(program: Program, upper: int | None) -> None:
     ns.mount("tmpfs", stage, "tmpfs", _INERT, f"mode=0755,{size}")
     for name in ("upper", "work", "root"):
         os.mkdir(f"{stage}/{name}", 0o755)
-    os.fchdir(lower)
+    changed = f"{stage}/upper"
     try:
-        _mount_overlay(stage)
-        changed = f"{stage}/upper"
-        _copy_owner(".", changed)
+        _copy_owner(lower, changed)
+        _mount_overlay(lower, stage)
     except OSError:
         _copy_tree(lower, f"{stage}/root")
         changed = f"{stage}/root"
@@ -154,16 +157,21 @@ def _stack_writable_root(program: Program, upper: int | None) -> None:
     os.close(lower)
 
 
-def _mount_overlay(stage: str) -> None:
-    options = f"lowerdir=.,upperdir={stage}/upper,workdir={stage}/work"
+def _mount_overlay(lower: int, stage: str) -> None:
+    # By descriptor: a comma or a colon in a path would end an option.
+    upper, work = (os.open(f"{stage}/{name}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for name in ("upper", "work"))
+    paths = [f"/proc/self/fd/{descriptor}" for descriptor in (lower, upper, work)]
+    options = "lowerdir={},upperdir={},workdir={}".format(*paths)
     try:
         ns.mount("overlay", f"{stage}/root", "overlay", _INERT, options + ",userxattr")
     except OSError:
         ns.mount("overlay", f"{stage}/root", "overlay", _INERT, options)
+    os.close(upper)
+    os.close(work)
 
 
-def _copy_owner(source: str, target: str) -> None:
-    status = os.stat(source)
+def _copy_owner(source: int, target: str) -> None:
+    status = os.fstat(source)
     os.chmod(target, status.st_mode & 0o1777)
     with suppress(OSError):  # one user id is mapped, and it is this one
         os.chown(target, status.st_uid, status.st_gid)
@@ -224,7 +232,7 @@ def _set_flags(path: str, flags: int) -> None:
 def _mount_devices() -> None:
     """A read-only /dev with the harmless devices. Each is mounted read-only, which stops no write to a device but
     keeps an image's root from changing the mode or owner of the host's own node."""
-    ns.mount("tmpfs", "/dev", "tmpfs", ns.MS_NOSUID | ns.MS_NOEXEC, "mode=0755,size=65536")
+    ns.mount("tmpfs", "/dev", "tmpfs", _INERT | ns.MS_NOEXEC, "mode=0755,size=65536")
     for name in _DEVICES:
         if os.path.exists(f"dev/{name}"):
             os.close(os.open(f"/dev/{name}", os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o644))
@@ -234,7 +242,8 @@ def _mount_devices() -> None:
         os.symlink(target, f"/dev/{name}")
     os.mkdir("/dev/shm")
     _mount_tmpfs("/dev/shm", "mode=1777,size=67108864")
-    ns.mount("none", "/dev", None, ns.MS_REMOUNT | ns.MS_BIND | ns.MS_RDONLY | ns.MS_NOSUID | ns.MS_NOEXEC)
+    _mount_hosts()
+    ns.mount("none", "/dev", None, ns.MS_REMOUNT | ns.MS_BIND | ns.MS_RDONLY | _INERT | ns.MS_NOEXEC)
 
 
 def _set_device_flags(path: str) -> None:
@@ -243,6 +252,15 @@ def _set_device_flags(path: str) -> None:
     except OSError:
         ns.umount(path)
         raise
+
+
+def _mount_hosts() -> None:
+    """As engines do, so that `localhost` and the host's own name are known."""
+    if os.path.isfile("/etc/hosts"):
+        with open("/dev/.hosts", "wb", buffering=0) as file:
+            file.write(_HOSTS)
+        _bind("/dev/.hosts", "/etc/hosts", ns.MS_RDONLY | _INERT | ns.MS_NOEXEC)
+        os.unlink("/dev/.hosts")
 
 
 def _mount_tmpfs(path: str, data: str) -> None:
@@ -275,7 +293,10 @@ def _mount_proc() -> None:
 
 
 def _set_limits(program: Program) -> None:
-    for which, value in ((resource.RLIMIT_NOFILE, _OPEN_FILES), (resource.RLIMIT_CORE, 0)):
+    limits = [(resource.RLIMIT_NOFILE, _OPEN_FILES), (resource.RLIMIT_CORE, 0)]
+    if program.counts_tasks:
+        limits.append((resource.RLIMIT_NPROC, program.processes))
+    for which, value in limits:
         hard = resource.getrlimit(which)[1]
         limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(which, (limit, limit))

@@ -7,16 +7,16 @@ with its init; only the program enters the image's mount namespace, the others s
 # ruff: noqa: PTH123
 
 import os
+import platform
 import signal
 import socket
 from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
 from basewright.runner import namespaces as ns
-from basewright.runner.confinement import Program, become
+from basewright.runner.confinement import HOSTNAME, Program, become
 
 _OTHERS = ns.CLONE_NEWNET | ns.CLONE_NEWIPC | ns.CLONE_NEWUTS | ns.CLONE_NEWPID
-_HOSTNAME = b"basewright"
 
 
 class Launched(NamedTuple):
@@ -82,6 +82,12 @@ def maps_one_id() -> bool:
     return os.geteuid() != 0
 
 
+def counts_tasks(*, user_namespace: bool) -> bool:
+    """Whether RLIMIT_NPROC counts within a user namespace: since Linux 5.14."""
+    major, minor = (int(part) for part in platform.release().split(".")[:2])
+    return user_namespace and (major, minor) >= (5, 14)
+
+
 def try_namespaces(*, user_namespace: bool) -> str:
     """Makes every kind of namespace and a mount in a child, and says what was refused: empty, or `step: reason`."""
     result, result_write = os.pipe()
@@ -137,7 +143,7 @@ def _middle(
             return
     ns.unshare(_OTHERS)
     ns.raise_loopback()
-    ns.set_hostname(_HOSTNAME)
+    ns.set_hostname(HOSTNAME)
     # As engines set it: a service may listen on port 80 whoever it is.
     _try_write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")
     if user_namespace:

@@ -4,7 +4,7 @@ import json
 import os
 
 from basewright.runner.confinement import Program
-from basewright.runner.launch import maps_one_id
+from basewright.runner.launch import counts_tasks, maps_one_id
 
 _MAX_LINE_BYTES = 64 << 20
 
@@ -21,7 +21,13 @@ class Order:
         self.timeout_seconds: float = fields["timeout"]
         program = fields["program"]
         binds = [(source, target, writable) for source, target, writable in program.pop("binds")]
-        self.program = Program(**program, binds=binds, one_id=maps_one_id())
+        self.program = Program(
+            **program,
+            binds=binds,
+            one_id=maps_one_id(),
+            counts_tasks=counts_tasks(user_namespace=self.user_namespace),
+        )
+        self.use_cgroup: bool = fields["use_cgroup"]
         self.stdio: tuple[int, int, int] | None = None
         if fields["stdio"] is not None:
             first, second, third = fields["stdio"]

@@ -23,10 +23,9 @@ from basewright.oci.filesystem import flatten
 from basewright.oci.tree import Entry, FileType, Tree, directory, file
 
 DEFAULT_MAX_BYTES = 6 << 30
-_VERSION = 1
+_VERSION = 2
 _PARTIAL, _DOOMED = ".new-", ".old-"
 _MOUNT_POINTS = (("proc", 0o555), ("sys", 0o555), ("dev", 0o755), ("tmp", 0o1777))
-_HOSTS = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 _TIME = 1704067200
 """One date for all files, as in the layers."""
 
@@ -73,7 +72,8 @@ class RootStore:
 
         `trees` are stacked, the lowest first; a file's content is its `data`, else what `read` answers. Owners are kept
         where this user may set them, setuid bits never, devices are not made. What an engine adds to any root is added:
-        mount points, /etc/hosts, and `directories` (the working directory). Raises HostileInputError, OutOfReachError.
+        mount points, an empty /etc/hosts, and `directories` (the working directory).
+        Raises HostileInputError, OutOfReachError.
         """
         who = "root" if os.geteuid() == 0 else f"user-{os.geteuid()}"
         text = "\0".join((str(_VERSION), who, key, *directories))
@@ -82,7 +82,7 @@ class RootStore:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not self._hold(name):
                 self._sweep()
-                self._write(name, _with_mount_points(flatten(trees).tree, directories, read), read)
+                self._write(name, _with_mount_points(flatten(trees).tree, directories), read)
         except OSError as error:
             raise disk_error(self.directory / name, error) from None
         return self.directory / name / "root"
@@ -258,7 +258,7 @@ def _remove_unused(path: Path) -> bool:
         os.close(descriptor)
 
 
-def _with_mount_points(tree: Tree, directories: Sequence[str], read: Read | None) -> Tree:
+def _with_mount_points(tree: Tree, directories: Sequence[str]) -> Tree:
     """Adds what an engine adds to any image's root when it starts a container."""
     for name, mode in _MOUNT_POINTS:
         if name not in tree:
@@ -268,14 +268,7 @@ def _with_mount_points(tree: Tree, directories: Sequence[str], read: Read | None
         if wanted.path and tree.resolve(wanted.path) is None:
             tree.add(wanted)
     etc = tree.get("etc")
-    if etc is None or etc.is_directory:
-        hosts = tree.find("etc/hosts")
-        text = b"" if hosts is None or not hosts.is_file else hosts.data
-        if text is None and hosts is not None and read is not None and hosts.size < 1 << 20:
-            text = read(hosts)
-        if b"localhost" not in (text or b""):
-            tree.remove("etc/hosts")
-            tree.add(file("etc/hosts", _HOSTS))
-        if "etc/resolv.conf" not in tree:
-            tree.add(file("etc/resolv.conf", b""))
+    for path in ("etc/hosts", "etc/resolv.conf"):
+        if (etc is None or etc.is_directory) and path not in tree:
+            tree.add(file(path, b""))
     return tree

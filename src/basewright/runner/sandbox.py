@@ -53,9 +53,11 @@ class _Heard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sandbox:
-    """The `Runner` on Linux."""
+    """The `Runner` on Linux. Without `use_cgroup`, a watchdog keeps the limits even where a control group could;
+    counters then come from /proc."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, use_cgroup: bool = True) -> None:
+        self._use_cgroup = use_cgroup
         self._user_namespace = True
         self._availability: Availability | None = None
 
@@ -104,6 +106,7 @@ class Sandbox:
             session.send(
                 do="run",
                 user_namespace=self._user_namespace,
+                use_cgroup=self._use_cgroup,
                 program=program,
                 stdio=streams.theirs,
                 timeout=timeout_seconds,
@@ -117,7 +120,7 @@ class Sandbox:
             raise (OutOfReachError if event.by_machine else InputError)(f"{argv[0]} could not be run: {event.reason}")
         assert isinstance(event, Finished)
         if event.killed == "time":
-            raise OutOfReachError(f"{argv[0]} did not end within {timeout_seconds:.0f} s in the image")
+            raise OutOfReachError(f"{argv[0]} did not end within {timeout_seconds:g} s in the image")
         if event.killed or event.out_of_memory:
             raise OutOfReachError(f"{argv[0]} {_how(event, limits)}")
         return Completed(argv, event.code, streams.stdout(), streams.stderr())
@@ -148,6 +151,7 @@ class Sandbox:
             session.send(
                 do="serve",
                 user_namespace=self._user_namespace,
+                use_cgroup=self._use_cgroup,
                 program=program,
                 stdio=None,
                 timeout=_FOREVER_SECONDS,
@@ -304,6 +308,8 @@ def _program(
 def _how(event: Finished, limits: Limits) -> str:
     if event.killed == "memory" or (event.out_of_memory and event.code != 0):
         return f"was killed: it needed more than {limits.memory_bytes / 2**20:,.0f} MiB of memory"
+    if event.killed == "stop":
+        return "was stopped"
     if event.killed == "processes":
         return f"was killed: it started more than {limits.processes} processes"
     if event.killed:

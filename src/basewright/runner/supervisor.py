@@ -82,7 +82,8 @@ class _Supervisor:
         ns.prctl(ns.PR_SET_CHILD_SUBREAPER, 1)
         order = self._order
         try:
-            self._group = cgroup.create_cgroup(order.program.memory_bytes, order.program.processes)
+            if order.use_cgroup:
+                self._group = cgroup.create_cgroup(order.program.memory_bytes, order.program.processes)
             self._launched = launch(
                 order.program,
                 user_namespace=order.user_namespace,
@@ -280,6 +281,7 @@ class _Supervisor:
                 case "counters":
                     tell(event="counters", **self._counters())
                 case _:
+                    self._killed = self._killed or "stop"
                     self._end(code=0)
 
     def _listening(self) -> list[str]:

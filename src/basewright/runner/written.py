@@ -7,6 +7,8 @@ import stat
 from contextlib import suppress
 
 MAX_PATHS = 50
+_CACHES = ("__pycache__",)
+"""Directories that a program fills where it can, and does without where it cannot."""
 
 
 def written_paths(upper: tuple[int, bool] | None, root: str) -> list[str]:
@@ -26,6 +28,8 @@ def _walk(directory: int, prefix: str, root: str | None, found: list[str]) -> No
         if len(found) >= 10 * MAX_PATHS:
             return
         path = f"{prefix}/{name}"
+        if name in _CACHES:
+            continue
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
         if stat.S_ISDIR(status.st_mode):
             inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
