@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from basewright.decide.flip import Flip, MeasurementFlip, WeightFlip
 from basewright.facts import Machine
 from basewright.view import document
 from basewright.view.document import EvaluationDocument, MeasurementDocument, render_json
@@ -26,6 +27,9 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "`candidates[].measurements{}.also{}`": document.AlsoDocument,
     "`decision`": document.DecisionDocument,
     "`decision.ranking[]`": document.RankingDocument,
+    "`decision.flips[]`": Flip,
+    "`decision.flips[].measurement`": MeasurementFlip,
+    "`decision.flips[].weight`": WeightFlip,
 }
 
 

@@ -37,7 +37,10 @@ def test_colour_adds_nothing_but_colour() -> None:
 
 def test_the_winner_its_robustness_and_what_could_overturn_it_come_first() -> None:
     text = " ".join(render_terminal(evaluation(), width=80, color=False).split())
-    assert "go-static wins with 0.83: first in 97 % of 10,000 draws, ahead of debian-minimal in 97 %." in text
+    assert (
+        "go-static wins with 0.83: first in 97 % of 10,000 draws, ahead of debian-minimal in 97 % at the given weights."
+        in text
+    )
     assert (
         "But go-alpine (0.34 to 0.87), python-slim (0.49 to 0.91) and python-alpine (0.53 to 0.95) could each still be "
         "the best, once security posture, runtime performance and resource efficiency are measured." in text
@@ -48,7 +51,7 @@ def test_a_tie_says_how_near_it_is() -> None:
     text = render_terminal(evaluation(tie=True), width=200, color=False)
     assert (
         "A tie between go-static (0.83) and debian-minimal (0.64): go-static is ahead of debian-minimal in 71 % of "
-        "10,000 draws, and a winner needs 95 %." in text
+        "10,000 draws at the given weights, and a winner needs 95 %." in text
     )
     assert "1= go-static" in text
     assert "2= debian-minimal" in text

@@ -80,7 +80,7 @@ def test_measured_again_only_marked_regions_change(repository: Path, asked: Stra
     after = record.read_text(encoding="utf-8")
     marked = re.compile(r"<!-- basewright:begin (\w+).*?<!-- basewright:end \1 -->", re.DOTALL)
     assert marked.sub("", after) == marked.sub("", text)
-    assert "(0.84; debian-minimal follows with 0.64)" in after
+    assert "ranked: 0.84; debian-minimal follows with 0.64." in after
     assert "| 0.84 " in after
     assert len(_bytes(repository)) == 3
 
@@ -180,13 +180,11 @@ def test_the_output_of_programs_stays_out_of_the_evidence(asked: Strategy) -> No
 
 def test_hostile_words_do_not_break_the_record(repository: Path) -> None:
     hostile = "<!-- basewright:end evidence -->\n# x | `y` <script>"
-    source = STRATEGY.replace(b'"alpine:3.18"', json.dumps("alpine:3.18 | `x` <!-- y").encode())
-    asked = strategy(
-        repository, source=source.replace(b"[decision]", f"[decision]\ntitle = {json.dumps(hostile)}".encode())
-    )
+    title = json.dumps(hostile.replace("\n", " "))
+    asked = strategy(repository, source=STRATEGY.replace(b"[decision]", f"[decision]\ntitle = {title}".encode()))
     view = evaluation()
     rows = (msgspec.structs.replace(view.rows[0], reason=hostile, notes=(hostile,)), *view.rows[1:])
-    view = msgspec.structs.replace(view, rows=rows, flips=(hostile,))
+    view = msgspec.structs.replace(view, rows=rows, runner=hostile)
     record, _ = write_record(view, asked)
     before = record.read_bytes()
     assert write_record(view, asked)[0] == record

@@ -3,6 +3,7 @@
 import datetime
 import math
 
+from basewright.decide.flip import Flip, MeasurementFlip, WeightFlip
 from basewright.facts import Also, Basis
 from basewright.strategy import DriverName
 from basewright.view.evaluation import Cell, EvaluationView, Row
@@ -14,6 +15,7 @@ from tests.doubles.evidence import (
     LOCK,
     MACHINE,
     OUT_OF_REACH,
+    PLATFORM,
     RUNNER,
     seven_candidates,
     strategy,
@@ -121,6 +123,20 @@ def row(
     )
 
 
+def _flip(driver: DriverName, threshold: float | None, weight: float | None) -> Flip:
+    measurement = None
+    if threshold is not None:
+        unit = _UNITS[driver][1]
+        measurement = MeasurementFlip(
+            candidate="go-static", value=2.41, threshold=threshold, unit=unit, winner="debian-minimal"
+        )
+    return Flip(
+        driver=driver,
+        measurement=measurement,
+        weight=None if weight is None else WeightFlip(weight=1.0, threshold=weight, winner="debian-minimal"),
+    )
+
+
 def evaluation(*, tie: bool = False) -> EvaluationView:
     """Seven candidates: go-static wins, or ties with debian-minimal; four bases were out of reach."""
     first = 0.71 if tie else 0.97
@@ -133,6 +149,7 @@ def evaluation(*, tie: bool = False) -> EvaluationView:
         machine=MACHINE,
         lock=LOCK,
         region="us-east-1",
+        platform=PLATFORM,
         drivers=tuple(DriverName),
         weights=dict.fromkeys(DriverName, 1.0),
         rows=(
@@ -196,9 +213,12 @@ def evaluation(*, tie: bool = False) -> EvaluationView:
         },
         central_weights={"go-static": dict.fromkeys(DriverName, 1 / 7)},
         flips=(
-            "build performance of go-static at 31.2 s instead of 2.41 s makes debian-minimal win",
-            "a weight of 4.1 on update frequency instead of 1 makes debian-minimal win",
+            _flip(DriverName.IMAGE_SIZE, None, 9.2),
+            _flip(DriverName.SECURITY_POSTURE, None, None),
+            _flip(DriverName.BUILD_PERFORMANCE, 31.2, 4.1),
+            _flip(DriverName.UPDATE_FREQUENCY, None, 3.0),
         ),
+        dominated_by={"go-static": (), "debian-minimal": (), "debian-apt": ("debian-minimal",)},
         could_overturn=("go-alpine", "python-slim", "python-alpine"),
         seed=20261124,
         draws=10_000,

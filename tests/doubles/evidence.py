@@ -28,7 +28,8 @@ from basewright.facts import (
     SizePart,
 )
 from basewright.oci.digest import Digest
-from basewright.strategy import Strategy, parse_strategy
+from basewright.strategy import Strategy
+from basewright.strategy_file import parse_strategy
 
 EVALUATED_AT = datetime.datetime(2026, 11, 24, 10, 42, 7, tzinfo=datetime.UTC)
 AS_OF = datetime.date(2026, 11, 24)

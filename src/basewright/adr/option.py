@@ -6,7 +6,7 @@ from basewright.adr.markdown import escape_text
 from basewright.strategy import DriverName
 from basewright.view.evaluation import Cell, EvaluationView, Row
 from basewright.view.lifecycle import EndOfLife
-from basewright.view.wording import count_days, days_between, driver_noun, headline_words
+from basewright.view.wording import count_days, days_between, driver_noun, headline_words, join_words
 
 
 def option_section(view: EvaluationView, row: Row) -> Iterator[str]:
@@ -45,6 +45,10 @@ def consequences(view: EvaluationView, winner: Row) -> Iterator[str]:
 
 
 def _drawbacks(view: EvaluationView, row: Row) -> Iterator[str]:
+    dominators = view.dominated_by.get(row.name, ()) if row.rank is not None else ()
+    if dominators:
+        verb = "is" if len(dominators) == 1 else "are"
+        yield f"Bad, because {join_words(dominators)} {verb} at least as good in every driver: no weights make it win"
     if row.failed_checks:
         yield f"Bad, because these posture checks fail: {escape_text('; '.join(row.failed_checks))}"
     for end in view.ends:

@@ -18,9 +18,9 @@ from basewright.view.lifecycle import end_sentence
 from basewright.view.number import DASH, format_score
 from basewright.view.sentence import (
     ahead_text,
-    capital,
     could_overturn,
     first_text,
+    flips,
     not_ranked,
     notes,
     provenance,
@@ -138,9 +138,9 @@ def _outcome(view: EvaluationView) -> str:
     overturn = could_overturn(view)
     if overturn:
         parts.append(f"This is open in one respect: {escape_text(overturn)}\n")
-    if view.flips:
-        flips = [escape_text(sentence(capital(flip))) for flip in view.flips]
-        parts.append("What would change the outcome:\n\n" + bullets(flips))
+    changes = flips(view)
+    if changes:
+        parts.append("What would change the outcome:\n\n" + bullets([escape_text(change) for change in changes]))
     if view.winner is not None:
         found = bullets(list(consequences(view, view.row(view.winner))))
         if found:
@@ -161,11 +161,12 @@ def _chosen(view: EvaluationView) -> str:
     if not others:
         return f'Chosen option: "{view.winner}", because it is the only option that could be ranked (score {score}).'
     second = others[0]
+    first, ahead = first_text(view, view.winner), ahead_text(view, view.winner, second)
     return (
         f'Chosen option: "{view.winner}", because it has the highest score of the {len(scores)} options that could be '
-        f"ranked ({score}; {second} follows with {scores[second]}) and keeps the first place in "
-        f"{first_text(view, view.winner)} of {view.draws:,} draws that resample the measurements and vary each weight "
-        f"from half to double (ahead of {second} in {ahead_text(view, view.winner, second)})."
+        f"ranked: {score}; {second} follows with {scores[second]}. It comes first in {first} of {view.draws:,} draws "
+        "that resample the measurements and vary each weight from half to double; at the given weights it is ahead of "
+        f"{second} in {ahead} of them."
     )
 
 
@@ -184,7 +185,10 @@ def _evidence(view: EvaluationView, context: RecordContext) -> str:
         parts.append("Not ranked:\n\n" + bullets([escape_text(text) for _, text in left_out]))
     ends = [escape_text(sentence(end_sentence(end, view.as_of, view.previous))) for end in view.ends]
     if ends:
-        parts.append("End of life:\n\n" + bullets(ends))
+        told = join_words(dict.fromkeys(end.source for end in view.ends if end.source))
+        parts.append(
+            "End of life:\n\n" + bullets(ends) + (f"\nThese dates are from {escape_text(told)}.\n" if told else "")
+        )
     for title, lines in (("Notes", notes(view)), ("Sources of what is published", sources(view))):
         if lines:
             parts.append(f"{title}:\n\n" + bullets([escape_text(line) for line in lines]))

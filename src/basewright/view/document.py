@@ -4,8 +4,9 @@ import math
 
 import msgspec
 
+from basewright.decide.flip import Flip
 from basewright.facts import Also, Machine
-from basewright.view.evaluation import Cell, EvaluationView, Row
+from basewright.view.evaluation import Cell, EvaluationView, RequirementView, Row
 from basewright.view.wording import one_line
 
 SCHEMA = "basewright.evaluation/1"
@@ -46,6 +47,8 @@ class RequirementDocument(_Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     driver: str
     require: str
+    value: float | None
+    unit: str
     met: bool | None
 
 
@@ -86,7 +89,8 @@ class DecisionDocument(_Struct, frozen=True, kw_only=True, forbid_unknown_fields
     pairwise: dict[str, dict[str, float]]
     central_weights: dict[str, dict[str, float]]
     bounds: dict[str, tuple[float, float]]
-    flips: list[str]
+    flips: list[Flip]
+    dominated_by: dict[str, list[str]]
     could_overturn: list[str]
     draws: int
 
@@ -141,9 +145,7 @@ def _candidate(row: Row) -> CandidateDocument:
         status=row.status,
         reason=row.reason,
         could_still_win=row.could_still_win,
-        requirements=[
-            RequirementDocument(driver=each.driver, require=each.text, met=each.met) for each in row.requirements
-        ],
+        requirements=[_requirement(each) for each in row.requirements],
         image=None if row.digest is None else ImageDocument(digest=row.digest),
         measurements={driver: _measurement(cell) for driver, cell in row.cells.items()},
         output=[one_line(line) for line in row.output] if row.output else msgspec.UNSET,
@@ -190,10 +192,32 @@ def _decision(view: EvaluationView) -> DecisionDocument:
         bounds={
             row.name: (stable(row.bounds[0]), stable(row.bounds[1])) for row in view.rows if row.bounds is not None
         },
-        flips=list(view.flips),
+        flips=[_flip(flip) for flip in view.flips],
+        dominated_by={name: sorted(others) for name, others in view.dominated_by.items() if others},
         could_overturn=list(view.could_overturn),
         draws=view.draws,
     )
+
+
+def _requirement(requirement: RequirementView) -> RequirementDocument:
+    return RequirementDocument(
+        driver=requirement.driver,
+        require=requirement.text,
+        value=None if requirement.value is None else stable(requirement.value),
+        unit=requirement.unit,
+        met=requirement.met,
+    )
+
+
+def _flip(flip: Flip) -> Flip:
+    measurement, weight = flip.measurement, flip.weight
+    if measurement is not None:
+        measurement = msgspec.structs.replace(
+            measurement, value=stable(measurement.value), threshold=stable(measurement.threshold)
+        )
+    if weight is not None:
+        weight = msgspec.structs.replace(weight, threshold=stable(weight.threshold))
+    return msgspec.structs.replace(flip, measurement=measurement, weight=weight)
 
 
 def stable(number: float) -> float:

@@ -5,6 +5,7 @@ import math
 
 import msgspec
 
+from basewright.decide.flip import Flip
 from basewright.facts import Also, Basis, Machine
 from basewright.strategy import DriverName
 from basewright.view.lifecycle import EndOfLife
@@ -75,6 +76,8 @@ class RequirementView(msgspec.Struct, frozen=True, kw_only=True):
 
     driver: DriverName
     text: str
+    value: float | None
+    unit: str
     met: bool | None
 
 
@@ -89,6 +92,8 @@ class EvaluationView(msgspec.Struct, frozen=True, kw_only=True):
     machine: Machine
     lock: str
     region: str
+    platform: str
+    """Where the ranking holds."""
     drivers: tuple[DriverName, ...]
     weights: dict[DriverName, float]
     rows: tuple[Row, ...]
@@ -98,7 +103,8 @@ class EvaluationView(msgspec.Struct, frozen=True, kw_only=True):
     acceptability: dict[str, tuple[float, ...]]
     pairwise: dict[str, dict[str, float]]
     central_weights: dict[str, dict[DriverName, float]]
-    flips: tuple[str, ...]
+    flips: tuple[Flip, ...]
+    dominated_by: dict[str, tuple[str, ...]]
     could_overturn: tuple[str, ...]
     seed: int
     draws: int
@@ -126,8 +132,8 @@ class EvaluationView(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(sorted(self.rows, key=lambda row: (order.get(row.status, 4), row.rank or 0)))
 
     def row(self, name: str) -> Row:
-        """The row of a candidate, on the first platform where there are several. Raises KeyError."""
+        """The row of a candidate where the ranking holds. Raises KeyError."""
         for row in self.rows:
-            if row.name == name:
+            if row.name == name and row.platform == self.platform:
                 return row
         raise KeyError(name)

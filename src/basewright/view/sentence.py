@@ -5,13 +5,14 @@ from collections.abc import Iterable
 
 import msgspec
 
+from basewright.decide.decision import TIE_BELOW
+from basewright.decide.flip import Flip, MeasurementFlip, WeightFlip
 from basewright.strategy import DriverName
 from basewright.view.evaluation import EvaluationView, Row
 from basewright.view.lifecycle import end_sentence
-from basewright.view.number import format_score, format_share
-from basewright.view.wording import driver_noun, join_words
+from basewright.view.number import format_number, format_quantity, format_score, format_share
+from basewright.view.wording import driver_noun, driver_title, join_words
 
-TIE_BELOW = 0.95
 Numbers = dict[tuple[str, str, DriverName], int]
 """Candidate, platform and driver of a cell without a number → the number of the reason."""
 
@@ -123,6 +124,37 @@ def _by_name(pairs: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(sentence(f"{join_words(names)}: {text}") for text, names in found.items())
 
 
+def flips(view: EvaluationView) -> tuple[str, ...]:
+    """What would flip it: for each driver the smallest change of one measurement or of its weight; last, in which
+    drivers no change would."""
+    found = [(flip, _flip(flip)) for flip in view.flips]
+    lines = [sentence(f"{driver_title(flip.driver)}: {text}") for flip, text in found if text]
+    without = [driver_noun(flip.driver) for flip, text in found if not text]
+    if without:
+        lines.append(sentence(f"No change of {join_words(without, 'or')} alone changes the winner"))
+    return tuple(lines)
+
+
+def _flip(flip: Flip) -> str:
+    """`debian-minimal leads if go-static has more than 6.99 s (now 2.42 s), or with a weight above 1.67 (now 1)`."""
+    measurement, weight = flip.measurement, flip.weight
+    if measurement is None or weight is None:
+        part = measurement or weight
+        return "" if part is None else f"{part.winner} leads {_change(part)}"
+    joint = ", or " if measurement.winner == weight.winner else f"; {weight.winner} leads "
+    return f"{measurement.winner} leads {_change(measurement)}{joint}{_change(weight)}"
+
+
+def _change(flip: MeasurementFlip | WeightFlip) -> str:
+    if isinstance(flip, WeightFlip):
+        way = "above" if flip.threshold > flip.weight else "below"
+        return f"with a weight {way} {format_number(flip.threshold)} (now {flip.weight:g})"
+    way = "more" if flip.threshold > flip.value else "less"
+    who = "it" if flip.candidate == flip.winner else flip.candidate
+    threshold, now = format_quantity(flip.threshold, flip.unit), format_quantity(flip.value, flip.unit)
+    return f"if {who} has {way} than {threshold} (now {now})"
+
+
 def urgent_ends(view: EvaluationView) -> tuple[str, ...]:
     """Sentences on what has reached its end of life, or will within a year of the evaluation's day."""
     return tuple(
@@ -156,11 +188,6 @@ def ahead_text(view: EvaluationView, name: str, other: str) -> str:
     return format_share(view.pairwise.get(name, {}).get(other, 0.0))
 
 
-def capital(text: str) -> str:
-    """With a capital letter first."""
-    return text[:1].upper() + text[1:]
-
-
 def sentence(text: str) -> str:
     """With a full stop, unless it ends with a mark already."""
     text = text.rstrip()
@@ -174,7 +201,7 @@ def _winner(view: EvaluationView, winner: str) -> str:
     if not others:
         return f"{head}: the only candidate that could be ranked."
     first, ahead = first_text(view, winner), ahead_text(view, winner, others[0])
-    return f"{head}: first in {first} of {view.draws:,} draws, ahead of {others[0]} in {ahead}."
+    return f"{head}: first in {first} of {view.draws:,} draws, ahead of {others[0]} in {ahead} at the given weights."
 
 
 def _tie(view: EvaluationView) -> str:
@@ -195,8 +222,8 @@ def tie_reason(view: EvaluationView) -> str:
     if len(ordered) < 2:
         return ""
     return (
-        f"{ordered[0]} is ahead of {ordered[1]} in {ahead_text(view, ordered[0], ordered[1])} of {view.draws:,} draws, "
-        f"and a winner needs {format_share(TIE_BELOW)}"
+        f"{ordered[0]} is ahead of {ordered[1]} in {ahead_text(view, ordered[0], ordered[1])} of {view.draws:,} draws "
+        f"at the given weights, and a winner needs {format_share(TIE_BELOW)}"
     )
 
 

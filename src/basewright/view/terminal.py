@@ -18,6 +18,7 @@ from basewright.view.number import format_score, format_share
 from basewright.view.sentence import (
     Numbers,
     could_overturn,
+    flips,
     not_ranked,
     notes,
     provenance,
@@ -34,6 +35,8 @@ _STATUS_STYLES = {"incomplete": "yellow", "disqualified": "red", "failed": "red"
 _BASIS_SHORT = {Basis.MEASURED: "meas", Basis.PUBLISHED: "publ", Basis.MODELLED: "mod"}
 _Lines = tuple[tuple[str, str], ...]
 """A cell's lines, each with its style."""
+_Column = tuple[_Lines, list[_Lines]]
+"""A header, and a cell for each row."""
 
 
 def render_terminal(view: EvaluationView, *, width: int, color: bool) -> str:
@@ -85,20 +88,27 @@ def _matrix(view: EvaluationView, width: int) -> Iterator[Table]:
         (_header(view, driver), [_cell_lines(view, row, driver, numbers) for row in view.ordered])
         for driver in view.drivers
     ]
-    room = width - _breadth(first) - _PADDING
-    block: list[tuple[_Lines, list[_Lines]]] = []
-    taken = 0
-    for column in columns:
-        need = _breadth([column[0], *column[1]]) + _PADDING
-        if block and taken + need > room:
-            yield _table(view, first, block)
-            block, taken = [], 0
-        block.append(column)
+    for block in _blocks(columns, width - _breadth(first) - _PADDING):
+        yield _table(view, first, block)
+
+
+def _blocks(columns: Sequence[_Column], room: int) -> list[Sequence[_Column]]:
+    """As few blocks as the room asks for, of even size where that fits too."""
+    needs = [_breadth([header, *cells]) + _PADDING for header, cells in columns]
+    starts, taken = [0], 0
+    for at, need in enumerate(needs):
+        if at > starts[-1] and taken + need > room:
+            starts.append(at)
+            taken = 0
         taken += need
-    yield _table(view, first, block)
+    size = -(-len(columns) // len(starts))
+    even = range(0, len(columns), size)
+    if all(sum(needs[at : at + size]) <= room for at in even):
+        starts = list(even)
+    return [columns[start:end] for start, end in zip(starts, [*starts[1:], len(columns)], strict=True)]
 
 
-def _table(view: EvaluationView, first: Sequence[_Lines], block: Sequence[tuple[_Lines, list[_Lines]]]) -> Table:
+def _table(view: EvaluationView, first: Sequence[_Lines], block: Sequence[_Column]) -> Table:
     table = Table(box=None, padding=(0, _PADDING, 0, 0), collapse_padding=True, pad_edge=False)
     table.add_column(_text((("Candidate", "bold"),)), no_wrap=True, vertical="top", justify="left")
     for header, _ in block:
@@ -199,7 +209,7 @@ def _sections(view: EvaluationView) -> Iterator[RenderableType]:
         ("Not measured, because", missing),
         ("Notes", [("·", text) for text in notes(view)]),
         ("End of life", [("·", text) for text in urgent_ends(view)]),
-        ("What would flip it", [("·", text) for text in view.flips]),
+        ("What would flip it", [("·", text) for text in flips(view)]),
         ("Last lines of what failed", [(name, line) for name, line in _outputs(view)]),
         ("Wrote", [("·", path) for path in view.wrote]),
     )

@@ -23,8 +23,8 @@ from basewright.strategy import ScratchBase as Scratch
 
 
 class DriverWords(msgspec.Struct, frozen=True, kw_only=True):
-    """How a driver is called. `unit` is that of its headline, for the head of a column, `means` says what it is; `good` and `bad` say what the
-    best and the worst headline mean."""
+    """How a driver is called. `unit` is that of its headline, for the head of a column; `means` says what the headline
+    is, `good` and `bad` what the best and the worst of it mean."""
 
     title: str
     unit: str
