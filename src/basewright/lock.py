@@ -107,21 +107,33 @@ class Lock(_Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     go: dict[str, LockedGo] = {}
 
 
+class _Version(_Struct, frozen=True):
+    version: int = LOCK_VERSION
+
+
 def read_lock(path: Path) -> Lock:
     """The lock at `path`, or an empty one where there is none. Raises InputError."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_LOCK_BYTES + 1)
     except FileNotFoundError:
         return Lock()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
     if len(data) > MAX_LOCK_BYTES:
         raise InputError(f"{path.name} is larger than {MAX_LOCK_BYTES:,} bytes")
     try:
-        lock = msgspec.json.decode(data, type=Lock)
+        version = msgspec.json.decode(data, type=_Version).version
+        if version != LOCK_VERSION:
+            raise InputError(
+                f"{path.name} has version {version}, this basewright reads {LOCK_VERSION}",
+                hint="use the basewright that wrote it, or delete it to resolve anew",
+            )
+        return msgspec.json.decode(data, type=Lock)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name}: {error}", hint="mend it, or delete it to resolve anew") from None
-    if lock.version != LOCK_VERSION:
-        raise InputError(f"{path.name} has version {lock.version}, this basewright reads {LOCK_VERSION}")
-    return lock
+        marked = any(line.startswith((b"<<<<<<<", b">>>>>>>")) for line in data.splitlines())
+        what = "holds the marks of a merge conflict" if marked else f"is damaged: {error}"
+        raise InputError(f"{path.name} {what}", hint="mend it, or delete it to resolve anew") from None
 
 
 def render_lock(lock: Lock) -> bytes:

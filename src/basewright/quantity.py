@@ -2,7 +2,7 @@
 
 import re
 
-_QUANTITY = re.compile(r"\s*(\d[\d_]*(?:\.\d+)?)\s*([^\d\s].*?)?\s*")
+_QUANTITY = re.compile(r"\s*([0-9][0-9_]{0,29}(?:\.[0-9]{1,30})?)\s*([^0-9\s].*?)?\s*")
 _BYTES = {
     "B": 1,
     "kB": 10**3,
@@ -20,7 +20,7 @@ def split_quantity(text: str) -> tuple[float, str]:
     """The number and the unit of `text` (`150 MB` → 150.0, `MB`). Raises ValueError."""
     match = _QUANTITY.fullmatch(text)
     if match is None:
-        raise ValueError(f"expected a number with its unit, not {text!r}")
+        raise ValueError(f"expected a number with its unit, not {text[:40]!r}")
     return float(match[1].replace("_", "")), match[2] or ""
 
 
@@ -28,7 +28,7 @@ def parse_bytes(text: str) -> int:
     """Bytes of a quantity such as `2 GiB`. Raises ValueError."""
     number, unit = split_quantity(text)
     if unit not in _BYTES:
-        raise ValueError(f"expected bytes such as `512 MiB` ({', '.join(_BYTES)}), not {text!r}")
+        raise ValueError(f"expected bytes such as `512 MiB` ({', '.join(_BYTES)}), not {text[:40]!r}")
     return round(number * _BYTES[unit])
 
 
@@ -36,9 +36,9 @@ def parse_seconds(text: str) -> float:
     """Seconds of a quantity such as `30 s`. Raises ValueError."""
     number, unit = split_quantity(text)
     if unit not in _SECONDS:
-        raise ValueError(f"expected a time such as `30 s` ({', '.join(_SECONDS)}), not {text!r}")
+        raise ValueError(f"expected a time such as `30 s` ({', '.join(_SECONDS)}), not {text[:40]!r}")
     if number <= 0:
-        raise ValueError(f"expected a time above zero, not {text!r}")
+        raise ValueError(f"expected a time above zero, not {text[:40]!r}")
     return number * _SECONDS[unit]
 
 

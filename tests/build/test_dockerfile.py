@@ -12,7 +12,8 @@ import pytest
 from basewright.build.dockerfile import render_dockerfile
 from basewright.errors import InputError
 from basewright.lock import LockedFile, LockedGo, LockedPython, LockedRequirement
-from basewright.strategy import Bytecode, Strategy, parse_strategy, read_strategy
+from basewright.strategy import Bytecode, Strategy
+from basewright.strategy_file import parse_strategy, read_strategy
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "calendar-api"
 DIGESTS = {"alpine:3.18": "sha256:" + "1" * 64, "golang:1.24.13-alpine": "sha256:" + "2" * 64}
@@ -216,7 +217,7 @@ def test_a_base_that_is_no_reference_is_refused(tmp_path: Path, base: str) -> No
 
 def test_a_folder_with_a_line_break_is_refused(tmp_path: Path) -> None:
     root = repository(tmp_path, {"a\nRUN evil/go.mod": "module x\n\ngo 1.24\n", "a\nRUN evil/main.go": MAIN})
-    with pytest.raises(InputError, match="cannot stand in a Dockerfile"):
+    with pytest.raises(InputError, match="no control characters"):
         render(strategy(root, 'app = { go = "a\\nRUN evil" }\nbase = "alpine:3.18"'))
 
 

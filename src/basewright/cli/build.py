@@ -27,7 +27,8 @@ def command(
 ) -> None:
     """Write CANDIDATE as an OCI layout (a folder) or archive (a file that ends in .tar), the same bytes every time."""
     from basewright.pipeline import build_candidate
-    from basewright.strategy import Platform, read_strategy
+    from basewright.strategy import Platform
+    from basewright.strategy_file import read_strategy
 
     strategy = read_strategy(directory)
     with Talk(quiet=quiet, verbose=verbose) as talk:

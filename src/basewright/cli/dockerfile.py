@@ -15,7 +15,7 @@ from basewright.cli.talk import Talk
 def command(candidate: str, directory: Path, quiet: bool, verbose: bool, color: bool | None) -> None:
     """Print CANDIDATE, which rests on a published or an empty base, as a multi-stage Dockerfile."""
     from basewright.pipeline import render_candidate_dockerfile
-    from basewright.strategy import read_strategy
+    from basewright.strategy_file import read_strategy
 
     strategy = read_strategy(directory)
     with Talk(quiet=quiet, verbose=verbose) as talk:

@@ -39,7 +39,7 @@ def command(
 ) -> int:
     """Build, run and measure every candidate of DIRECTORY's basewright.toml, rank them, write the decision record."""
     from basewright.pipeline import EvaluateOptions, evaluate
-    from basewright.strategy import read_strategy
+    from basewright.strategy_file import read_strategy
     from basewright.view.catalog import render
 
     strategy = read_strategy(directory)
