@@ -23,22 +23,21 @@ from basewright.facts import RequirementFact, RuntimeFacts
 from basewright.lock import LockedGo
 from basewright.strategy import Candidate, GoApp, Platform, ScratchBase
 
-_EXAMPLE_SUMS = Path(__file__).resolve().parents[2] / "examples" / "calendar-api" / "go" / "go.sum"
-UUID_SUM = "".join(
-    line for line in _EXAMPLE_SUMS.read_text().splitlines(True) if line.startswith("github.com/google/uuid ")
-)
-UUID_MAIN = """package main
+HASH_SUM = """github.com/cespare/xxhash/v2 v2.3.0 h1:UL815xU9SqsFlibzuggzjXhog7bL6oX9BbNZnL2UFvs=
+github.com/cespare/xxhash/v2 v2.3.0/go.mod h1:VGX0DQ3Q6kWi7AoAeZDth3/j3BFtOZR5XLFGgcrjCOs=
+"""
+HASH_MAIN = """package main
 
 import (
 	_ "embed"
 
-	"github.com/google/uuid"
+	"github.com/cespare/xxhash/v2"
 )
 
 //go:embed greeting.txt
 var greeting string
 
-func main() { println(greeting, uuid.NewString()) }
+func main() { println(greeting, xxhash.Sum64String(greeting)) }
 """
 HELLO = 'package main\n\nfunc main() { println("hello") }\n'
 _PROCESS = HostProcess()
@@ -74,9 +73,9 @@ def repository(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def with_uuid(root: Path) -> Path:
-    required = "module example.com/hello\n\ngo 1.21\n\nrequire github.com/google/uuid v1.6.0\n"
-    files = {"go/go.mod": required, "go/go.sum": UUID_SUM, "go/main.go": UUID_MAIN, "go/greeting.txt": "hello"}
+def with_hash(root: Path) -> Path:
+    required = "module example.com/hello\n\ngo 1.21\n\nrequire github.com/cespare/xxhash/v2 v2.3.0\n"
+    files = {"go/go.mod": required, "go/go.sum": HASH_SUM, "go/main.go": HASH_MAIN, "go/greeting.txt": "hello"}
     return repository(root, files)
 
 
@@ -113,7 +112,7 @@ def snapshot(root: Path) -> dict[str, str]:
 def test_a_service_becomes_one_static_binary_and_its_sources_stay_as_they_were(
     tmp_path: Path, cache: Path, here: LockedGo
 ) -> None:
-    root = with_uuid(tmp_path / "repository")
+    root = with_hash(tmp_path / "repository")
     before = snapshot(root)
     layers = build(root, here, cache)
     assert snapshot(root) == before
@@ -121,7 +120,7 @@ def test_a_service_becomes_one_static_binary_and_its_sources_stay_as_they_were(
     entry = layers.application.get("app/hello")
     assert entry is not None and (entry.mode, entry.uid, entry.gid) == (0o755, 0, 0)
     assert layers.packages.requirements == (
-        RequirementFact(name="github.com/google/uuid", version="v1.6.0", platforms={"linux/amd64": True}),
+        RequirementFact(name="github.com/cespare/xxhash/v2", version="v2.3.0", platforms={"linux/amd64": True}),
     )
     built = parse_go_binary(binary(layers))
     assert built is not None and built.interpreter is None
@@ -235,7 +234,7 @@ def test_a_vendor_folder_is_built_from_without_a_network(
 
 
 def test_edits_in_a_copy_change_the_binary_and_nothing_else(tmp_path: Path, cache: Path, here: LockedGo) -> None:
-    root = with_uuid(tmp_path / "repository")
+    root = with_hash(tmp_path / "repository")
     before = snapshot(root)
     prepared = application(root, here, cache)
     copy = tmp_path / "copy"
@@ -259,9 +258,11 @@ def test_a_compile_error_is_the_application_s_own(tmp_path: Path, cache: Path, h
 
 
 def test_a_missing_hash_in_go_sum_is_named_and_never_added(tmp_path: Path, cache: Path, here: LockedGo) -> None:
-    root = with_uuid(tmp_path / "r")
+    root = with_hash(tmp_path / "r")
     (root / "go" / "go.sum").write_text("")
-    with pytest.raises(InputError, match=r"go\.sum lacks the hash of the Go module github\.com/google/uuid") as caught:
+    with pytest.raises(
+        InputError, match=r"go\.sum lacks the hash of the Go module github\.com/cespare/xxhash/v2"
+    ) as caught:
         build(root, here, cache)
     assert "go mod tidy" in caught.value.hint
     assert (root / "go" / "go.sum").read_text() == ""
@@ -269,8 +270,10 @@ def test_a_missing_hash_in_go_sum_is_named_and_never_added(tmp_path: Path, cache
 
 def test_without_a_network_the_module_is_named(tmp_path: Path, here: LockedGo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOPROXY", "http://127.0.0.1:9")
-    with pytest.raises(OutOfReachError, match=r"github\.com/google/uuid@v1\.6\.0 is out of reach: the connection was"):
-        build(with_uuid(tmp_path / "r"), here, tmp_path / "cache")
+    with pytest.raises(
+        OutOfReachError, match=r"github\.com/cespare/xxhash/v2@v2\.3\.0 is out of reach: the connection was"
+    ):
+        build(with_hash(tmp_path / "r"), here, tmp_path / "cache")
 
 
 def test_a_toolchain_that_is_nowhere_is_out_of_reach(tmp_path: Path, cache: Path) -> None:

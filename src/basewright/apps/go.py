@@ -238,7 +238,7 @@ class GoApplication:
 
     def copy_to(self, folder: Path) -> None:
         """Copies what the build reads into `folder`, which must not exist: for edits that the sources never see."""
-        skip = shutil.ignore_patterns(".git", ".hg", ".jj", ".svn")
+        skip = shutil.ignore_patterns(".git", ".hg", ".jj", ".svn", ".basewright")
         shutil.copytree(self.module.copy_root, folder, symlinks=True, ignore=skip)
 
     def edit_application(self, copy: Path, text: str) -> Path:

@@ -149,7 +149,8 @@ def _is_hashed(path: Path) -> bool:
 def _names_dependencies(path: Path) -> bool:
     if path.name == "pyproject.toml":
         project = _project(path.parent)
-        return bool(project.get("dependencies")) or "dependencies" in (project.get("dynamic") or ())
+        dynamic = project.get("dynamic")
+        return bool(project.get("dependencies")) or (isinstance(dynamic, list) and "dependencies" in dynamic)
     return path.suffix not in (".txt", ".in") or bool(_logical_lines(path))
 
 

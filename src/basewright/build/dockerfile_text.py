@@ -26,7 +26,7 @@ def copy(sources: Sequence[str], target: str, *, stage: str = "") -> str:
     if all(_PLAIN_PATH.fullmatch(path) for path in (*sources, target)):
         return f"COPY {flag}{' '.join((*sources, target))}"
     words = [*(_literal(path, pattern=not stage) for path in sources), _literal(target, pattern=False)]
-    return f"COPY {flag}{_json(words)}"
+    return f"COPY {flag}{json.dumps(words, ensure_ascii=False)}"
 
 
 def _literal(path: str, *, pattern: bool) -> str:

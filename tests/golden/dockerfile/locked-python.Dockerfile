@@ -1,15 +1,15 @@
 # shop, candidate "one": written by `basewright dockerfile one`.
-# docker build -t shop .   (BuildKit or buildah; keep .git and build output out by .dockerignore)
+# docker build -t shop .   (BuildKit or buildah; a .dockerignore keeps out .git and what was built)
 
 FROM python:3.13-slim AS build
 WORKDIR /app
 # Dependencies first: this layer holds until they change. Wheels only, each with its hash.
 COPY <<'EOF' /build/requirements.txt
 flask==3.1.2 \
-    --hash=sha256:3333333333333333333333333333333333333333333333333333333333333333 \
+    --hash=sha256:3333333333333333333333333333333333333333333333333333333333333333
 tzdata==2026.1 ; sys_platform == 'win32' \
     --hash=sha256:4444444444444444444444444444444444444444444444444444444444444444 \
-    --hash=sha256:5555555555555555555555555555555555555555555555555555555555555555 \
+    --hash=sha256:5555555555555555555555555555555555555555555555555555555555555555
 EOF
 
 RUN --mount=type=cache,target=/root/.cache/pip \

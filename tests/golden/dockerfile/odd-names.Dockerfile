@@ -4,10 +4,10 @@
 FROM --platform=$BUILDPLATFORM golang:1.24.13-alpine AS build
 WORKDIR /src
 # Modules first: this layer holds until go.mod or go.sum change.
-COPY ["my go \u005c$HOME [[]x][*]/go.mod", "my go \u005c$HOME [[]x][*]/go.sum", "./"]
+COPY ["my go \\$HOME [[]x][*]/go.mod", "my go \\$HOME [[]x][*]/go.sum", "./"]
 RUN --mount=type=cache,target=/go/pkg/mod \
     go mod download
-COPY ["my go \u005c$HOME [[]x][*]/", "./"]
+COPY ["my go \\$HOME [[]x][*]/", "./"]
 ARG TARGETOS
 ARG TARGETARCH
 # Static, without paths, commit, symbols or build id: the same bytes on every machine.

@@ -1,5 +1,5 @@
 # calendar-api, candidate "python-alpine": written by `basewright dockerfile python-alpine`.
-# docker build -t calendar-api .   (BuildKit or buildah; keep .git and build output out by .dockerignore)
+# docker build -t calendar-api .   (BuildKit or buildah; a .dockerignore keeps out .git and what was built)
 
 FROM python:3.13-alpine AS build
 WORKDIR /app
