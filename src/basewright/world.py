@@ -2,19 +2,13 @@
 
 import datetime
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
 from basewright._http import PooledHttp
 from basewright._process import HostProcess
 from basewright.oci.layer import DEFAULT_EPOCH
-
-
-class Progress(Protocol):
-    """Told what is being done, in a few words."""
-
-    def __call__(self, text: str) -> None: ...
+from basewright.progress import Progress
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):

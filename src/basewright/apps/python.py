@@ -15,13 +15,13 @@ from basewright.apps.python_install import Environment, environment_of, install_
 from basewright.apps.python_project import build_wheel, has_build_system, is_src_layout
 from basewright.apps.python_wheels import WheelCache, available, choose_wheels, why_without
 from basewright.apps.sources import app_folder, read_app_folder
-from basewright.bases.base import Progress
 from basewright.ecosystems.pypi import machine, version_within
 from basewright.ecosystems.shared_library import missing_libraries
 from basewright.errors import BuildFailedError, OutOfReachError
 from basewright.facts import MissingLibrary, PackageFacts
 from basewright.lock import LockedPython
 from basewright.oci.tree import Tree, file
+from basewright.progress import Progress
 from basewright.strategy import Platform, PythonApp
 
 VENV = "/opt/venv"
@@ -223,7 +223,7 @@ def _command(command: Sequence[str], target: AppTarget, dependencies: Tree, appl
     """The command with an absolute program: found as a shell in /app with the image's PATH would find it."""
     program, *rest = command
     if "/" in program:
-        if program == target.runtime.interpreter:
+        if _is_interpreter(program, target):
             return (f"{VENV}/bin/python", *rest)
         return (program if program.startswith("/") else f"{APP}/{program.removeprefix('./')}", *rest)
     own = f"{VENV.lstrip('/')}/bin/{program}"
@@ -239,3 +239,12 @@ def _command(command: Sequence[str], target: AppTarget, dependencies: Tree, appl
         f"the command's program {program!r} comes with no requirement and is not in the base",
         hint="add the package that has it to the requirements, or name another command",
     )
+
+
+def _is_interpreter(program: str, target: AppTarget) -> bool:
+    """Whether an absolute program is the base's Python, which knows nothing of the environment."""
+    interpreter = target.runtime.interpreter
+    if interpreter is None or target.base_tree is None:
+        return program == interpreter
+    resolved = target.base_tree.resolve(program)
+    return resolved is not None and resolved == target.base_tree.resolve(interpreter)

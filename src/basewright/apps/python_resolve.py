@@ -13,7 +13,6 @@ from basewright.apps.python_requirements import decode, read_bounded
 from basewright.apps.python_uv import Uv, unbuilt, uv_version
 from basewright.apps.python_uv_lock import export_uv_lock
 from basewright.apps.sources import repository_of
-from basewright.bases.base import Progress
 from basewright.ecosystems.pypi import (
     Pylock,
     PylockFile,
@@ -26,6 +25,7 @@ from basewright.ecosystems.pypi import (
 )
 from basewright.errors import InputError, OutOfReachError
 from basewright.lock import LockedFile, LockedPython, LockedRequirement
+from basewright.progress import Progress
 from basewright.strategy import Platform, PythonApp
 
 OLDEST_PYTHON = "3.11"

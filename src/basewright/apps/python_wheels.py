@@ -14,7 +14,6 @@ from basewright._http import Http
 from basewright._process import Process
 from basewright.apps.python_index import Credentials
 from basewright.apps.python_resolve import locate_files
-from basewright.bases.base import Progress
 from basewright.ecosystems.pypi import (
     PylockFile,
     best_wheel,
@@ -27,6 +26,7 @@ from basewright.facts import RequirementFact, RuntimeFacts
 from basewright.lock import LockedFile, LockedPython, LockedRequirement
 from basewright.oci.blob import BlobStore
 from basewright.oci.digest import Digest
+from basewright.progress import Progress
 from basewright.strategy import Platform, PythonApp
 
 MAX_WHEEL_BYTES = 4 << 30

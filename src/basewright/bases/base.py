@@ -6,7 +6,6 @@ from basewright.facts import CadenceFacts, NotMeasured, RuntimeFacts, SizePart
 from basewright.oci.image import Layer
 from basewright.oci.manifest import RunConfig
 from basewright.oci.tree import Tree
-from basewright.world import Progress as Progress  # noqa: PLC0414
 
 NONROOT = 65532
 """The uid and gid of the user that an image without one of its own runs as, as distroless names it."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from basewright._http import PooledHttp
-from basewright.bases.base import BaseImage, Progress, UnreachableBase
+from basewright.bases.base import BaseImage, UnreachableBase
 from basewright.bases.loaded import load_base
 from basewright.errors import OutOfReachError
 from basewright.facts import NotMeasured, RuntimeFacts
@@ -18,6 +18,7 @@ from basewright.oci.digest import Digest
 from basewright.oci.pull import pull_image, resolve
 from basewright.oci.reference import Reference, parse_reference
 from basewright.oci.registry import RegistrySource
+from basewright.progress import Progress
 from basewright.strategy import Platform, PublishedBase
 
 

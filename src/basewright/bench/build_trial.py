@@ -8,10 +8,10 @@ from statistics import median
 
 import msgspec
 
-from basewright.bases.base import Progress
 from basewright.bench.ratio import ratios_to_median
 from basewright.errors import BasewrightError, BuildFailedError, OutOfReachError
 from basewright.facts import Failure, FailureKind
+from basewright.progress import Progress
 
 _LONG_SECONDS = 3.0
 _ROUNDS_OF_LONG = 3

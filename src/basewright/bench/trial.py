@@ -4,11 +4,11 @@ import random
 from collections.abc import Sequence
 
 from basewright._process import Process
-from basewright.bases.base import Progress
 from basewright.bench.contention import Contention
 from basewright.bench.observe import Bed, Qualified, ServiceUnderTest, bad_answers, observe, qualify
 from basewright.bench.ratio import ratios_to_median
 from basewright.facts import Failure, FailureKind, RunFacts, RunSample
+from basewright.progress import Progress
 from basewright.runner.identity import resolve_user
 from basewright.runner.runner import Ending, Runner
 from basewright.strategy import Bench, Service

@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 
 from basewright._http import Http
-from basewright.bases.base import Progress
 from basewright.bases.debian.changes import cadence_of
 from basewright.bases.debian.database import write_database, write_status_directory
 from basewright.bases.debian.download import Download, download_debs
@@ -22,6 +21,7 @@ from basewright.facts import CadenceFacts, Owner, RuntimeFacts
 from basewright.feeds.lifecycle import distribution_series
 from basewright.lock import LockedDebian
 from basewright.oci.tree import Entry, FileType, Tree
+from basewright.progress import Progress
 from basewright.strategy import Platform
 
 UNPACKERS = 4

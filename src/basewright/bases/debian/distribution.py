@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 
 from basewright._http import Http
-from basewright.bases.base import Progress
 from basewright.bases.debian.assembly import DebianRoot, assemble_debian, merge, unpack_all
 from basewright.bases.debian.certificates import BUNDLE, install_certificates
 from basewright.bases.debian.download import download_debs, missing_bytes
@@ -18,6 +17,7 @@ from basewright.errors import InputError
 from basewright.feeds.lifecycle import newest_series
 from basewright.lock import LockedDebian
 from basewright.oci.tree import Tree
+from basewright.progress import Progress
 from basewright.strategy import DebianBase, Platform
 
 __all__ = [

@@ -16,12 +16,12 @@ import msgspec
 
 from basewright._disk import write_atomically
 from basewright._http import Http, NotFoundError
-from basewright.bases.base import Progress
 from basewright.bases.debian.parallel import map_parallel
 from basewright.bases.debian.release import COMPONENT, IndexFile, Release
 from basewright.ecosystems.dpkg import Relation, compare_versions, parse_paragraph, parse_relations, parse_source
 from basewright.errors import HostileInputError
 from basewright.lock import LockedDeb
+from basewright.progress import Progress
 from basewright.strategy import Platform
 
 MAX_INDEX_BYTES = 1 << 29
