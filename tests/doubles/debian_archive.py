@@ -113,7 +113,7 @@ class DebianArchive:
         """Puts a package into the suite or into its `-updates` or `-security` pocket."""
         wanted = {"Architecture": architecture, **(fields or {})}
         deb = build_deb(name, version, files, fields=wanted, control=control, method=method)
-        pool = f"pool/main/{name}_{version.replace(':', '%3a')}_{architecture}.deb"
+        pool = f"pool/main/{name}_{version.rpartition(':')[2]}_{architecture}.deb"
         self.files[f"{self._root(pocket)}/{pool}"] = deb
         paragraph = {"Package": name, "Version": version, **wanted}
         paragraph |= {"Filename": pool, "Size": str(len(deb)), "SHA256": hashlib.sha256(deb).hexdigest()}

@@ -72,6 +72,17 @@ def test_archives_of_others_are_not_taken_for_debian(tmp_path: Path) -> None:
     assert urls(found) == ([DEFAULT_MIRROR], [DEFAULT_SECURITY_MIRROR])
 
 
+def test_a_mirror_that_is_only_guessed_must_say_that_it_is_debian(tmp_path: Path) -> None:
+    lines = "deb https://repos.example/debian stable main\ndeb http://mirror.example/debian trixie main\n"
+    found = mirrors(tmp_path, list_a=lines)
+    assert [each.is_guess for each in found.main] == [True, True, False]
+    found = mirrors(tmp_path, list_a=lines + "deb http://mirror.example/debian trixie-updates main\n")
+    assert [(each.url, each.is_guess) for each in found.main] == [
+        ("http://mirror.example/debian", False),
+        (DEFAULT_MIRROR, False),
+    ]
+
+
 def test_a_list_of_mirrors_is_followed(tmp_path: Path) -> None:
     listed = tmp_path / "mirrors.txt"
     listed.write_text("# ours\nhttps://one.example/debian\tpriority:1\nhttps://two.example/debian\n")

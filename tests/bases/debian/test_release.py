@@ -136,6 +136,16 @@ def test_the_next_mirror_is_asked_where_one_is_out_of_reach(
     assert lock(archive, http, cache, mirrors=both).packages
 
 
+def test_an_archive_of_others_that_was_guessed_is_passed_over(
+    archive: DebianArchive, http: PooledHttp, cache: Path
+) -> None:
+    other = sign("Origin: Tools\nSuite: trixie\nCodename: trixie\n", pysequoia.Tsk.generate("Tools <t@example.org>"))
+    archive.files["/tools/debian/dists/trixie/InRelease"] = other
+    guess = Mirror(url=f"{archive.url}/tools/debian", is_guess=True)
+    mirrors = Mirrors(main=(guess, *archive.mirrors.main), security=archive.mirrors.security)
+    assert lock(archive, http, cache, mirrors=mirrors).packages
+
+
 @pytest.mark.parametrize("damaged", [b"", b"short", None])
 def test_a_wrong_index_is_refused(archive: DebianArchive, http: PooledHttp, cache: Path, damaged: bytes | None) -> None:
     good = archive.files[PACKAGES]

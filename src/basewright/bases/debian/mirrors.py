@@ -36,13 +36,15 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True):
     authorization: str = ""
     """The value of the Authorization header, empty where none is configured."""
     keys: tuple[str, ...] = ()
+    is_guess: bool = False
+    """Only its path looks like Debian's: its Release file must say so before anything is made of it."""
 
     def __repr__(self) -> str:
         return f"Mirror({self.url!r})"
 
     def read(self, http: Http, path: str, *, max_bytes: int) -> bytes:
         """The file at `path` of the archive. Raises OutOfReachError, or its NotFoundError."""
-        url = f"{self.url}/{quote(path, safe='/+~:%=@,')}"
+        url = f"{self.url}/{quote(path, safe='/+~:=@,')}"
         return http.read(
             url, max_bytes=max_bytes, headers={"Authorization": self.authorization} if self.authorization else None
         )
@@ -87,9 +89,9 @@ def find_mirrors(base: DebianBase | None = None, *, apt_directory: Path = APT_DI
 
     Raises InputError where the strategy's is not a http or https URL.
     """
-    sources = tuple(_debian_sources(read_sources(apt_directory)))
+    sources, are_guesses = _debian_sources(tuple(read_sources(apt_directory)))
     logins = _read_logins(apt_directory)
-    host_main = [_mirror(each.uri, logins, each.keys) for each in sources if not each.is_security]
+    host_main = [_mirror(each.uri, logins, each.keys, is_guess=are_guesses) for each in sources if not each.is_security]
     host_security = [_mirror(each.uri, logins, each.keys) for each in sources if each.is_security]
     main = (*host_main, _mirror(DEFAULT_MIRROR, logins))
     security = (*host_security, _mirror(DEFAULT_SECURITY_MIRROR, logins))
@@ -120,7 +122,7 @@ def _distinct(mirrors: tuple[Mirror, ...]) -> tuple[Mirror, ...]:
     return tuple(msgspec.structs.replace(mirror, keys=tuple(keys[url])) for url, mirror in first.items())
 
 
-def _mirror(url: str, logins: Mapping[str, str], keys: tuple[str, ...] = ()) -> Mirror:
+def _mirror(url: str, logins: Mapping[str, str], keys: tuple[str, ...] = (), *, is_guess: bool = False) -> Mirror:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     plain = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
@@ -130,7 +132,7 @@ def _mirror(url: str, logins: Mapping[str, str], keys: tuple[str, ...] = ()) -> 
         matching = [machine for machine in logins if f"{host}{parts.path}/".startswith(machine.rstrip("/") + "/")]
         login = logins[max(matching, key=len)] if matching and parts.scheme == "https" else ""
     authorization = "Basic " + base64.b64encode(login.encode()).decode() if login else ""
-    return Mirror(url=plain, authorization=authorization, keys=keys)
+    return Mirror(url=plain, authorization=authorization, keys=keys, is_guess=is_guess)
 
 
 def read_sources(apt_directory: Path) -> Iterator[_Source]:
@@ -177,19 +179,19 @@ def _uris(uri: str) -> Iterator[str]:
             yield from (each for each in line.partition("#")[0].split()[:1] if each.startswith(("http://", "https://")))
 
 
-def _debian_sources(sources: Iterator[_Source]) -> Iterator[_Source]:
-    """Those that are Debian's own archive or a mirror of it, the likeliest first.
+def _debian_sources(sources: tuple[_Source, ...]) -> tuple[tuple[_Source, ...], bool]:
+    """Those that are Debian's own archive or a mirror of it, and whether that is a guess.
 
-    Third parties name suites `bookworm` or `stable` too; what they do not have is a suite of updates beside it, or a
-    path that ends in `debian`.
+    Third parties name their suites `bookworm` or `stable` too; what they do not have is a suite of updates beside it.
+    Where the host has none either, a path that ends in `debian` is what is left to go by.
     """
-    found = [each for each in sources if "main" in each.components or each.is_security]
-    with_updates = {(each.uri, each.family) for each in found if each.suite.endswith("-updates")}
-    for each in found:
-        last = urlsplit(each.uri).path.rstrip("/").rpartition("/")[2]
-        is_mirror = (each.uri, each.family) in with_updates or last == "debian"
-        if "ubuntu" not in each.uri and ("debian" in each.uri if each.is_security else is_mirror):
-            yield each
+    found = [each for each in sources if "ubuntu" not in each.uri]
+    security = [each for each in found if each.is_security and "debian" in each.uri]
+    main = [each for each in found if not each.is_security and "main" in each.components]
+    with_updates = {(each.uri, each.family) for each in main if each.suite.endswith("-updates")}
+    certain = [each for each in main if (each.uri, each.family) in with_updates]
+    guesses = [each for each in main if urlsplit(each.uri).path.rstrip("/").endswith("/debian")]
+    return (*(certain or guesses), *security), not certain
 
 
 def _read_logins(apt_directory: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ https://wiki.debian.org/DebianRepository/Format#A.22Release.22_files
 """
 
 import hashlib
+import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -20,6 +21,7 @@ from basewright.lock import LockedRelease
 MAX_RELEASE_BYTES = 8 << 20
 MAX_CLOCK_SKEW = timedelta(days=1)
 COMPONENT = "main"
+_ORIGIN = re.compile(rb"^Origin: Debian\s*$", re.MULTILINE)
 ALIASES = ("stable", "oldstable", "oldoldstable", "testing", "unstable")
 
 
@@ -70,6 +72,8 @@ def fetch_release(
             continue
         except OutOfReachError as error:
             first_fault = first_fault or error
+            continue
+        if mirror.is_guess and not _ORIGIN.search(data):
             continue
         content, signed_by = ArchiveKeys(more=mirror.keys).verify(data, name=name)
         release = parse_release(content, suite=suite, archive=archive, mirror=mirror, signed_by=signed_by)
