@@ -3,6 +3,7 @@
 import datetime
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -119,6 +120,29 @@ def test_long_and_hostile_words_are_cut_and_cleaned() -> None:
     assert len(reason) <= 600
     assert "\x1b" not in reason
     assert "\n" not in reason
+
+
+def test_a_second_platform_is_shown_by_name_and_ranked_nowhere() -> None:
+    other = tuple(
+        msgspec.structs.replace(each, platform="linux/arm64") for each in seven_candidates() if each.failure is None
+    )
+    view = _view((*seven_candidates(), *other))
+    assert len(view.rows) == 10
+    assert [row.rank for row in view.rows if row.platform == "linux/arm64"] == [None, None, None]
+    text = render_terminal(view, width=120, color=False)
+    assert "linux/arm64" in text
+    assert "is evaluated" not in text
+    assert len(json.loads(render_json(view))["candidates"]) == 10
+
+
+def test_the_record_of_two_platforms_compares_on_one(tmp_path: Path) -> None:
+    other = tuple(
+        msgspec.structs.replace(each, platform="linux/arm64") for each in seven_candidates() if each.failure is None
+    )
+    text = write_record(_view((*seven_candidates(), *other)), strategy(tmp_path))[0].read_text(encoding="utf-8")
+    assert "for linux/amd64 and linux/arm64" in text
+    assert "| go-static (linux/arm64) " in text
+    assert text.count("### go-static\n") == 1
 
 
 @pytest.mark.parametrize("zone", [datetime.timezone(datetime.timedelta(hours=5)), datetime.UTC])

@@ -113,6 +113,17 @@ def test_nothing_measured_at_all_still_renders() -> None:
     assert "every candidate (everything): no network" in text
 
 
+def test_a_long_name_leaves_room_for_the_numbers() -> None:
+    view = evaluation()
+    row = msgspec.structs.replace(view.rows[5], name="a" * 63, base="registry.example/" + "b" * 200)
+    text = render_terminal(
+        msgspec.structs.replace(view, rows=(*view.rows[:5], row, view.rows[6])), width=80, color=False
+    )
+    assert max(len(line) for line in text.split("\n")) <= 80
+    for value in ("66.2", "0.301–0.319", "3.66–3.82", "7–12"):
+        assert value in text
+
+
 def test_the_picture_is_the_same_each_time() -> None:
     first = render_svg(evaluation(), width=120, title="basewright evaluate")
     assert first == render_svg(evaluation(), width=120, title="basewright evaluate")

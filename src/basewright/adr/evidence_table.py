@@ -20,7 +20,7 @@ def ranking_table(view: EvaluationView) -> str:
         rows.append(
             [
                 DASH if row.rank is None else f"{row.rank}{' (tie)' if row.name in view.tie else ''}",
-                _option(view, row),
+                view.label(row),
                 _score(row),
                 format_share(shares[0]) if shares and row.rank is not None else DASH,
                 _status(row),
@@ -34,7 +34,7 @@ def driver_tables(view: EvaluationView) -> Iterator[str]:
     """What was measured: value, unit, interval and basis in each cell; as few tables as six columns allow."""
     numbers = unmeasured_numbers(view)
     for drivers in _shares(view.drivers, MAX_COLUMNS - 1):
-        rows = [[_option(view, row), *(_cell(row, driver, numbers) for driver in drivers)] for row in view.ordered]
+        rows = [[view.label(row), *(_cell(row, driver, numbers) for driver in drivers)] for row in view.ordered]
         yield render_table(["Option", *(_heading(view, driver) for driver in drivers)], rows)
 
 
@@ -43,11 +43,6 @@ def _shares(drivers: Sequence[DriverName], most: int) -> list[Sequence[DriverNam
     count = -(-len(drivers) // most)
     size = -(-len(drivers) // count) if count else 1
     return [drivers[at : at + size] for at in range(0, len(drivers), size)]
-
-
-def _option(view: EvaluationView, row: Row) -> str:
-    several = len({each.platform for each in view.rows}) > 1
-    return f"{row.name} ({row.platform})" if several else row.name
 
 
 def _heading(view: EvaluationView, driver: DriverName) -> str:

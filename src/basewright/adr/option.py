@@ -71,9 +71,7 @@ def _standing(view: EvaluationView, row: Row, driver: DriverName) -> tuple[bool,
     Options whose intervals overlap are told apart by nobody, so that none of them is called the best alone.
     """
     cell = row.cells[driver]
-    others = [
-        each.cells[driver] for each in view.rows if each.name != row.name and each.cells[driver].not_measured is None
-    ]
+    others = [each.cells[driver] for each in _others(view, row, driver)]
     if cell.not_measured is not None or not others:
         return None
     ahead = [_ahead(cell, other) for other in others]
@@ -93,15 +91,20 @@ def _standing(view: EvaluationView, row: Row, driver: DriverName) -> tuple[bool,
 def _better(view: EvaluationView, winner: Row, driver: DriverName) -> tuple[Row, Cell] | None:
     """The best other option, where it is better than the winner beyond their intervals."""
     mine = winner.cells[driver]
-    found = [
-        (row, row.cells[driver])
-        for row in view.ordered
-        if row.name != winner.name and row.cells[driver].not_measured is None and mine.not_measured is None
-    ]
+    found = [(row, row.cells[driver]) for row in _others(view, winner, driver) if mine.not_measured is None]
     found = [(row, cell) for row, cell in found if _ahead(cell, mine)]
     if not found:
         return None
     return min(found, key=lambda pair: -pair[1].value if mine.better == "more" else pair[1].value)
+
+
+def _others(view: EvaluationView, row: Row, driver: DriverName) -> list[Row]:
+    """The other options on the same platform with a number for the driver, the best ranked first."""
+    return [
+        each
+        for each in view.ordered
+        if each.platform == row.platform and each.name != row.name and each.cells[driver].not_measured is None
+    ]
 
 
 def _ahead(cell: Cell, other: Cell) -> bool:

@@ -17,7 +17,7 @@ from basewright.adr.directory import (
     read_directory,
     record_number,
 )
-from basewright.adr.region import Region, parse_regions, replace_regions
+from basewright.adr.region import Region, marker_word, parse_regions, replace_regions
 from basewright.adr.render import RecordContext, decision_key, record_title, render_record, render_regions
 from basewright.errors import InputError
 from basewright.facts import Machine
@@ -72,7 +72,7 @@ def write_record(
     directory = read_directory(home.path)
     identity = record_id(strategy, home)
     ours = _newest(directory, identity)
-    if ours is not None and ours.decision == decision_key(view):
+    if ours is not None and ours.decision == marker_word(decision_key(view)):
         return _update(view, strategy, home, directory, ours, notify)
     return _create(view, strategy, home, directory, identity)
 
@@ -84,8 +84,7 @@ def record_id(strategy: Strategy, home: Home) -> str:
     name = service if folder == "." else f"{folder}#{service}"
     if strategy.file_name != "basewright.toml":
         name = f"{name}@{strategy.file_name}"
-    # `--` would end a comment for some readers; quote() never writes `%2D` itself.
-    return quote(name, safe="/#@.").replace("--", "-%2D")
+    return marker_word(name)
 
 
 def _newest(directory: RecordDirectory, identity: str) -> _Ours | None:

@@ -8,6 +8,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from urllib.parse import quote
 
 import msgspec
 
@@ -32,6 +33,11 @@ class Region(msgspec.Struct, frozen=True, kw_only=True):
     def untouched(self) -> bool:
         """Whether nobody edited it: the body has the digest that its marker states."""
         return self.attributes.get("sha256") == body_digest(self.body)
+
+
+def marker_word(text: str) -> str:
+    """Any text as one word of a marker. `--` would end a comment for some readers."""
+    return quote(text, safe="/#@.+").replace("--", "-%2D")
 
 
 def body_digest(body: str) -> str:

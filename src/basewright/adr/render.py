@@ -11,7 +11,7 @@ import msgspec
 from basewright.adr.evidence_table import driver_tables, ranking_table
 from basewright.adr.markdown import code, escape_text
 from basewright.adr.option import consequences, option_section
-from basewright.adr.region import render_region
+from basewright.adr.region import marker_word, render_region
 from basewright.strategy import Strategy
 from basewright.view.evaluation import EvaluationView
 from basewright.view.lifecycle import end_sentence
@@ -83,7 +83,7 @@ def render_regions(view: EvaluationView, strategy: Strategy, context: RecordCont
         "evidence": _evidence(view, context),
         "options": _pros_and_cons(view, strategy),
     }
-    attributes = {"id": context.id, "decision": decision_key(view)}
+    attributes = {"id": context.id, "decision": marker_word(decision_key(view))}
     return {kind: render_region(kind, attributes, bodies[kind]) for kind in KINDS}
 
 
@@ -207,7 +207,7 @@ def _provenance(view: EvaluationView, context: RecordContext) -> str:
 def _pros_and_cons(view: EvaluationView, strategy: Strategy) -> str:
     described = {candidate.name: option_text(candidate) for candidate in strategy.candidates}
     sections = []
-    for row in view.ordered:
+    for row in (each for each in view.ordered if each.platform == view.platform):
         lines = bullets(list(option_section(view, row)))
         sections.append(
             f"### {row.name}\n\n{escape_text(sentence(described.get(row.name, row.option)))}\n"

@@ -131,6 +131,15 @@ class EvaluationView(msgspec.Struct, frozen=True, kw_only=True):
         order = {"evaluated": 0, "incomplete": 1, "disqualified": 2, "failed": 3}
         return tuple(sorted(self.rows, key=lambda row: (order.get(row.status, 4), row.rank or 0)))
 
+    @property
+    def several_platforms(self) -> bool:
+        """Whether a row must say its platform to be told from another."""
+        return len({row.platform for row in self.rows}) > 1
+
+    def label(self, row: Row) -> str:
+        """A row's name, with its platform where there are several."""
+        return f"{row.name} ({row.platform})" if self.several_platforms else row.name
+
     def row(self, name: str) -> Row:
         """The row of a candidate where the ranking holds. Raises KeyError."""
         for row in self.rows:

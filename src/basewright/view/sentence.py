@@ -42,7 +42,7 @@ def verdict(view: EvaluationView) -> str:
 
 def could_overturn(view: EvaluationView) -> str:
     """What was not measured could still make another the best; empty where it could not."""
-    rows = [row for row in view.rows if row.name in view.could_overturn]
+    rows = [row for row in view.rows if row.name in view.could_overturn and row.platform == view.platform]
     if not rows:
         return ""
     names = join_words(f"{row.name}{_bounds(row)}" for row in rows)
@@ -55,9 +55,9 @@ def could_overturn(view: EvaluationView) -> str:
 def not_ranked(view: EvaluationView) -> tuple[tuple[Row, str], ...]:
     """Each candidate without a rank, and why, in one sentence; not where `unmeasured` says so already."""
     return tuple(
-        (row, sentence(f"{row.name} {_status_words(row)}: {row.reason}"))
+        (row, sentence(f"{view.label(row)} {_status_words(row)}: {row.reason}"))
         for row in view.ordered
-        if row.rank is None and not (row.status == "incomplete" and _lacks(view, row))
+        if row.status != "evaluated" and not (row.status == "incomplete" and _lacks(view, row))
     )
 
 
@@ -251,7 +251,7 @@ def _subject(view: EvaluationView, groups: dict[tuple[DriverName, ...], list[Row
     """`python-slim and python-full (security posture)`, `every candidate (runtime performance)`."""
     parts = []
     for drivers, rows in groups.items():
-        names = list(dict.fromkeys(row.name for row in rows))
+        names = list(dict.fromkeys(view.label(row) for row in rows))
         every = len(rows) == len(view.rows) > 1
         who = "every candidate" if every else join_words(names)
         what = (

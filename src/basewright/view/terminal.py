@@ -30,6 +30,8 @@ from basewright.view.sentence import (
 from basewright.view.wording import column_unit, driver_title, one_line
 
 MIN_WIDTH = 60
+MAX_NAME = 32
+"""Columns of a candidate's name, so that numbers find room beside it."""
 _PADDING = 2
 _STATUS_STYLES = {"incomplete": "yellow", "disqualified": "red", "failed": "red"}
 _BASIS_SHORT = {Basis.MEASURED: "meas", Basis.PUBLISHED: "publ", Basis.MODELLED: "mod"}
@@ -148,18 +150,21 @@ def _unit_lines(unit: str) -> _Lines:
 
 
 def _name_lines(view: EvaluationView, row: Row) -> _Lines:
-    several = len({each.platform for each in view.rows}) > 1
-    platform = ((f"  {row.platform}", "dim"),) if several else ()
-    base = (f"  {one_line(row.base)}"[:24], "dim")
+    platform = ((f"  {row.platform}", "dim"),) if view.several_platforms else ()
+    base = (_clip(f"  {one_line(row.base)}"), "dim")
     if row.rank is None:
         bounds = "" if row.bounds is None or row.status != "incomplete" else f", {_bounds(row.bounds)}"
         status = (f"  {row.status}{bounds}", _STATUS_STYLES.get(row.status, ""))
-        return ((f"– {row.name}", "bold"), base, status, *platform)
+        return ((_clip(f"– {row.name}"), "bold"), base, status, *platform)
     tied = "=" if row.name in view.tie else ""
     style = "bold green" if row.name == view.winner or tied else "bold"
     shares = view.acceptability.get(row.name, ())
     first = f"  {format_score(row.score or 0)}" + (f", first in {format_share(shares[0])}" if shares else "")
-    return ((f"{row.rank}{tied} {row.name}", style), base, (first, ""), *platform)
+    return ((_clip(f"{row.rank}{tied} {row.name}"), style), base, (first, ""), *platform)
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= MAX_NAME else f"{text[: MAX_NAME - 1]}…"
 
 
 def _bounds(bounds: tuple[float, float]) -> str:
