@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.doubles.package_index import PackageIndex, make_sdist, make_wheel, serve_index
+from tests.doubles.python_host import isolate
 
 from basewright._process import HostProcess
 from basewright.apps.python_dependency_file import find_dependency_file
@@ -37,16 +38,7 @@ def index() -> Iterator[PackageIndex]:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, index: PackageIndex) -> Path:
-    """A repository of its own, and none of this machine's settings."""
-    for name in ("PIP_FIND_LINKS", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_INDEX", "UV_INDEX_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home/.config"))
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
-    monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
-    (tmp_path / "repository/app").mkdir(parents=True)
-    (tmp_path / "repository/.git").mkdir()
-    return tmp_path / "repository"
+    return isolate(monkeypatch, tmp_path, index.url)
 
 
 def resolve(
@@ -252,6 +244,7 @@ def test_private_index(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_pip_settings_are_handed_on(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with serve_index(FILES, credentials=("reader", "hunter2secret")) as private:
         monkeypatch.delenv("UV_DEFAULT_INDEX")
+        monkeypatch.delenv("PIP_CONFIG_FILE")
         config = tmp_path / "home/.config/pip/pip.conf"
         config.parent.mkdir(parents=True)
         config.write_text(f"[global]\nindex-url = {private.url.replace('//', '//reader:hunter2secret@')}\n")

@@ -11,18 +11,19 @@ from pathlib import Path
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion
 
-from basewright._process import Process
+from basewright._process import Completed, Process
 from basewright.apps.python_dependency_file import read_project, table_of
 from basewright.apps.python_install import Environment, install_wheel
 from basewright.apps.python_uv import Uv
 from basewright.apps.sources import read_app_folder
-from basewright.errors import BuildFailedError, InputError
+from basewright.errors import BasewrightError, BuildFailedError, InputError
 from basewright.lock import LockedRequirement
 from basewright.oci.tree import FileType, Tree
 
 _VERSION_FROM_GIT = re.compile(
     r"setuptools[-_]scm|hatch-vcs|versioningit|versioneer|pdm-backend|dunamai|dynamic-versioning"
 )
+_RAISED = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Invalid\w*|NotFound): ")
 _PRETENDED = "0.0.0"
 # Where no history is at hand, these name a version to the plug-ins that would ask git for one.
 _VERSION_VARIABLES = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PDM_BUILD_SCM_VERSION", "UV_DYNAMIC_VERSIONING_BYPASS")
@@ -30,11 +31,14 @@ _EPOCH = "315532800"  # 1980-01-01, the first that a zip archive can tell
 
 
 def has_build_system(folder: Path) -> bool:
-    """Whether the folder is a project that is built: it says so, or has nothing but a setup.py."""
-    project = folder / "pyproject.toml"
-    if project.is_file():
-        return bool(table_of(read_project(project), "build-system"))
-    return (folder / "setup.py").is_file()
+    """Whether the folder is a project that is built: it says so and does not take it back, or is only a setup.py."""
+    path = folder / "pyproject.toml"
+    if not path.is_file():
+        return (folder / "setup.py").is_file()
+    project = read_project(path)
+    tool = table_of(project, "tool")
+    virtual = table_of(tool, "uv").get("package") is False or table_of(tool, "poetry").get("package-mode") is False
+    return bool(table_of(project, "build-system")) and not virtual
 
 
 def is_src_layout(folder: Path) -> bool:
@@ -67,23 +71,31 @@ def build_wheel(
         extra, notes = _environment(folder, uv.environment)
         done = uv.run(
             [
-                "build", "--wheel", "--quiet", "--out-dir", str(output), "--no-create-gitignore",
+                "build", "--wheel", "--out-dir", str(output), "--no-create-gitignore",
                 "--build-constraints", str(constraints), str(copy),
             ],
             extra=extra,
         )  # fmt: skip
         if done.returncode != 0:
-            failure = uv.failure(done, f"the project {folder.name} cannot be built")
-            if isinstance(failure, InputError):
-                lines = tuple(uv.credentials.redact(each) for each in done.last_lines())
-                raise BuildFailedError(failure.message, hint=failure.hint, output=lines)
-            raise failure
+            raise _failure(uv, done, folder.name, scratch)
         wheels = sorted(output.glob("*.whl"))
         if len(wheels) != 1:
             raise BuildFailedError(f"the build of {folder.name} left {len(wheels)} wheels, not one")
         _check_pure(wheels[0].name, folder.name)
         install_wheel(wheels[0], wheels[0].name, into, environment)
     return notes
+
+
+def _failure(uv: Uv, done: Completed, name: str, scratch: str) -> BasewrightError:
+    """uv's own reason where the build never began, else the exception that ended the build."""
+    what = f"the project {name} cannot be built"
+    failure = uv.failure(done, what)
+    if not isinstance(failure, InputError):
+        return failure
+    printed = tuple(uv.credentials.redact(each).replace(f"{scratch}/", "") for each in done.last_lines(200))
+    raised = [each for each in printed if _RAISED.match(each)]
+    message = f"{what}: {raised[-1][:300]}" if raised else failure.message.replace(f"{scratch}/", "")
+    return BuildFailedError(message, output=printed[-20:])
 
 
 def _pin(requirement: LockedRequirement) -> str:

@@ -44,6 +44,7 @@ def app_folder(strategy_directory: Path, name: str) -> Path:
 def read_app_folder(folder: Path, *, strategy_directory: Path, at: str, exclude: Sequence[Path] = ()) -> Tree:
     """Every file of `folder` that belongs to the app, below the path `at` of a root.
 
+    Folders without files are left out, as git leaves them out: a clone must build what this folder builds.
     Modes are 0755 for directories and executables and 0644 for the rest, owners 0:0, whatever the umask was.
     `exclude` names further paths that stay out. Raises InputError, such as for a link that leaves the repository.
     """
@@ -98,7 +99,7 @@ class _Walk:
             if entry.is_symlink():
                 self._link(path, target, git, docker, depth)
             elif entry.is_dir():
-                self._directory(path, target, git, docker, depth)
+                self._walk(path, target, git, docker, depth + 1)
             else:
                 self._file(path, target)
 
@@ -122,15 +123,6 @@ class _Walk:
             return True
         # A later rule may keep something below an ignored folder, so Docker's rules are asked for each file.
         return docker_ignores(key, docker) and not (is_directory and any(rule.keeps for rule in docker))
-
-    def _directory(
-        self, path: Path, target: str, git: tuple[GitRule, ...], docker: tuple[DockerRule, ...], depth: int
-    ) -> None:
-        before = len(self.tree)
-        self._walk(path, target, git, docker, depth + 1)
-        key = path.relative_to(self._repository).as_posix()
-        if len(self.tree) == before and not docker_ignores(key, docker):
-            self.tree.add(directory(target))
 
     def _file(self, path: Path, target: str) -> None:
         try:
@@ -175,7 +167,7 @@ class _Walk:
             self._count(path, 0)
             self.tree.add(symlink(target, os.path.relpath(lexical, path.parent)))
         elif resolved.is_dir():
-            self._directory(resolved, target, git, docker, depth)
+            self._walk(resolved, target, git, docker, depth + 1)
         elif resolved.is_file():
             self._file(resolved, target)
         else:
