@@ -1,7 +1,7 @@
 """Debian packages as text: version order, relations, control paragraphs, and what a root filesystem has installed.
 
 https://www.debian.org/doc/debian-policy/ch-controlfields.html and deb-version(7). Own code, since an index of 69,000
-paragraphs is split on blank lines in a tenth of a second; the tests hold it against python-debian.
+paragraphs is split on blank lines in a tenth of a second; the tests hold it against dpkg itself.
 """
 
 import re

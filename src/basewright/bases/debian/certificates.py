@@ -19,8 +19,8 @@ SOURCE_DIRECTORY = "usr/share/ca-certificates"
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----(?P<body>.+?)-----END CERTIFICATE-----", re.DOTALL)
 _SEQUENCE, _SET, _UTF8 = 0x30, 0x31, 0x0C
 # The string types whose values OpenSSL brings into one form before it compares names, with their encodings.
-_STRINGS = {0x0C: "utf-8", 0x12: "ascii", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1A: "ascii",
-            0x1C: "utf-32-be", 0x1E: "utf-16-be"}  # fmt: skip
+_STRINGS = {0x0C: "utf-8", 0x13: "latin-1", 0x14: "latin-1", 0x16: "latin-1", 0x1A: "latin-1", 0x1C: "utf-32-be",
+            0x1E: "utf-16-be"}  # fmt: skip
 _SPACES = re.compile(rb"[ \t\n\v\f\r]+")
 
 
