@@ -13,7 +13,7 @@ from basewright._process import Process
 from basewright.apps.app import AppLayers, AppTarget
 from basewright.apps.python_install import Environment, environment_of, install_wheel
 from basewright.apps.python_project import build_wheel, has_build_system, is_src_layout
-from basewright.apps.python_wheels import WheelCache, available, choose_wheels, why_without
+from basewright.apps.python_wheels import Chosen, WheelCache, available, choose_wheels, why_without
 from basewright.apps.sources import app_folder, read_app_folder
 from basewright.ecosystems.pypi import machine, version_within
 from basewright.ecosystems.shared_library import missing_libraries
@@ -27,6 +27,7 @@ from basewright.strategy import Platform, PythonApp
 VENV = "/opt/venv"
 APP = "/app"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_SCRIPTS = f"{VENV.lstrip('/')}/bin/"
 _MAX_NAMED = 50
 
 
@@ -105,6 +106,28 @@ def python_env(strategy_directory: Path, app: PythonApp) -> dict[str, str]:
     }
 
 
+def fetch_python(
+    strategy_directory: Path,
+    app: PythonApp,
+    locked: LockedPython,
+    target: AppTarget,
+    *,
+    process: Process,
+    http: Http,
+    cache: Path,
+    progress: Progress,
+) -> int:
+    """Brings the target's wheels into the cache, so that a build after it waits for no network; how many were missing.
+
+    Raises BuildFailedError where a requirement has no wheel, OutOfReachError where an index is out of reach.
+    """
+    chosen = _chosen(locked, target)
+    wheels = WheelCache(cache, process=process, http=http)
+    missing = len(wheels.missing(chosen.wheels))
+    wheels.fetch(strategy_directory, app, locked, chosen.wheels, progress=progress)
+    return missing
+
+
 def python_dependencies(
     strategy_directory: Path,
     app: PythonApp,
@@ -122,13 +145,7 @@ def python_dependencies(
     """
     environment = environment_of(target, root=VENV)
     _check_python(locked, environment)
-    chosen = choose_wheels(locked, target.platform, target.runtime)
-    if chosen.without:
-        named = [f"{each.name} {each.version} ({why_without(each, target.runtime)})" for each in chosen.without]
-        raise BuildFailedError(
-            f"no wheel fits {target.platform} for {', '.join(named[:_MAX_NAMED])}",
-            hint="choose a base that they have wheels for, or other versions",
-        )
+    chosen = _chosen(locked, target)
     wheels = WheelCache(cache, process=process, http=http)
     wheels.fetch(strategy_directory, app, locked, chosen.wheels, progress=progress)
     progress(f"installing {len(chosen.wheels)} wheels")
@@ -136,6 +153,17 @@ def python_dependencies(
     for wheel in sorted(chosen.wheels, key=lambda each: each.requirement.name):
         install_wheel(wheels.path(wheel), wheel.file.name, tree, environment)
     return _with_bytecode(tree, target, progress)
+
+
+def _chosen(locked: LockedPython, target: AppTarget) -> Chosen:
+    chosen = choose_wheels(locked, target.platform, target.runtime)
+    if chosen.without:
+        named = [f"{each.name} {each.version} ({why_without(each, target.runtime)})" for each in chosen.without]
+        raise BuildFailedError(
+            f"no wheel fits {target.platform} for {', '.join(named[:_MAX_NAMED])}",
+            hint="choose a base that they have wheels for, or other versions",
+        )
+    return chosen
 
 
 def python_application(
@@ -191,7 +219,9 @@ def _merge(tree: Tree, installed: Tree, environment: Environment, *, flat: bool)
 
 
 def _check_python(locked: LockedPython, environment: Environment) -> None:
-    if not version_within(environment.python_version, locked.requires_python):
+    known = environment.python_version
+    # Where only the minor version is known, a point release that would do is taken for granted.
+    if not version_within(known if known.count(".") >= 2 else f"{known}.99", locked.requires_python):
         raise BuildFailedError(
             f"the app requires Python {locked.requires_python}, the base has {environment.python_version}",
             hint="choose another base, or change requires-python",
@@ -203,7 +233,10 @@ def _with_bytecode(tree: Tree, target: AppTarget, progress: Progress, *, notes: 
     sources = {
         entry.path: entry.data
         for entry in tree
-        if entry.is_file and entry.path.endswith(".py") and entry.data is not None
+        if entry.is_file
+        and entry.path.endswith(".py")
+        and entry.data is not None
+        and not entry.path.startswith(_SCRIPTS)
     }
     if target.compile_bytecode is None:
         return PythonTree(tree=tree, sources=len(sources), notes=notes)

@@ -14,16 +14,18 @@ from packaging.version import InvalidVersion
 from basewright._process import Completed, Process
 from basewright.apps.python_dependency_file import read_project, table_of
 from basewright.apps.python_install import Environment, install_wheel
+from basewright.apps.python_requirements import read_bounded
 from basewright.apps.python_uv import Uv
 from basewright.apps.sources import read_app_folder
 from basewright.errors import BasewrightError, BuildFailedError, InputError
 from basewright.lock import LockedRequirement
-from basewright.oci.tree import FileType, Tree
+from basewright.oci.tree import FileType, Tree, file
 
 _VERSION_FROM_GIT = re.compile(
     r"setuptools[-_]scm|hatch-vcs|versioningit|versioneer|pdm-backend|dunamai|dynamic-versioning"
 )
 _RAISED = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Invalid\w*|NotFound): ")
+_METADATA = ("README*", "LICENSE*", "LICENCE*", "COPYING*", "NOTICE*", "AUTHORS*")
 _PRETENDED = "0.0.0"
 # Where no history is at hand, these name a version to the plug-ins that would ask git for one.
 _VERSION_VARIABLES = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PDM_BUILD_SCM_VERSION", "UV_DYNAMIC_VERSIONING_BYPASS")
@@ -62,6 +64,9 @@ def build_wheel(
     would be this machine's, not the target's.
     """
     source = read_app_folder(folder, strategy_directory=strategy_directory, at="project")
+    for path in _metadata_files(folder):
+        if f"project/{path.name}" not in source:
+            source.add(file(f"project/{path.name}", read_bounded(path, path.name)))
     uv = Uv(process, folder)
     with tempfile.TemporaryDirectory(prefix="basewright-") as scratch:
         copy, output = Path(scratch) / "project", Path(scratch) / "wheels"
@@ -84,6 +89,15 @@ def build_wheel(
         _check_pure(wheels[0].name, folder.name)
         install_wheel(wheels[0], wheels[0].name, into, environment)
     return notes
+
+
+def _metadata_files(folder: Path) -> tuple[Path, ...]:
+    """What a project's metadata is made from: needed to build, even where .dockerignore keeps it from the image."""
+    readme = table_of(read_project(folder / "pyproject.toml"), "project").get("readme")
+    names = [each for pattern in _METADATA for each in sorted(folder.glob(pattern))]
+    if isinstance(readme, str) and "/" not in readme:
+        names.append(folder / readme)
+    return tuple(each for each in names if each.is_file() and not each.is_symlink())
 
 
 def _failure(uv: Uv, done: Completed, name: str, scratch: str) -> BasewrightError:

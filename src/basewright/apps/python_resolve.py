@@ -48,7 +48,7 @@ def is_current(
     if (locked.source, locked.source_sha256) != (found.name, found.sha256(local)):
         return False
     return found.kind in ("uv.lock", "pylock.toml") or version_within(
-        f"{_floor(found.requires_python, targets)}.0", locked.requires_python
+        f"{_floor(found.requires_python, targets)}.99", locked.requires_python
     )
 
 
