@@ -172,11 +172,15 @@ def _robustness(
 
 
 def _tie(ranking: Sequence[tuple[str, float]], pairwise: Mapping[str, Mapping[str, float]]) -> tuple[str, ...]:
-    """The leader and all whom it is not ahead of in enough draws, where the second is one of them; else empty."""
-    names = [name for name, _ in ranking]
-    if len(names) < 2 or pairwise[names[0]][names[1]] >= TIE_BELOW:
+    """The leader and all whom it is not ahead of in enough draws, where the second is one of them; else empty.
+
+    All who have the second's total are second."""
+    if len(ranking) < 2:
         return ()
-    return (names[0], *(name for name in names[1:] if pairwise[names[0]][name] < TIE_BELOW))
+    ahead = pairwise[ranking[0][0]]
+    if all(ahead[name] >= TIE_BELOW for name, total in ranking[1:] if total == ranking[1][1]):
+        return ()
+    return (ranking[0][0], *(name for name, _ in ranking[1:] if ahead[name] < TIE_BELOW))
 
 
 def _result(

@@ -1,5 +1,6 @@
 """How one candidate stands: its measurements against the requirements, its scores, its status and why."""
 
+import math
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
@@ -25,11 +26,13 @@ class Status(StrEnum):
 
 
 class RequirementResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A requirement as it was judged. `value`: None where not measured; `met`: None where it cannot be told."""
+    """A requirement as it was judged, value and limit in `unit`. `value`: None where not measured; `met`: None where it
+    cannot be told."""
 
     driver: DriverName
     text: str
     value: float | None
+    limit: float
     unit: str
     met: bool | None
 
@@ -87,13 +90,20 @@ def _judge(criterion: Criterion, limit: Limit, found: Measurement | Unmeasured) 
     requirement = limit.requirement
     if isinstance(found, Unmeasured):
         unit = DRIVERS[criterion.driver].unit_of(criterion.measure) or ""
-        return RequirementResult(driver=criterion.driver, text=requirement.text, value=None, unit=unit, met=None)
+        return RequirementResult(
+            driver=criterion.driver, text=requirement.text, value=None, limit=limit.value, unit=unit, met=None
+        )
     met: bool | None = meets(requirement, limit.value, found.value)
     if criterion.measure is None and DRIVERS[criterion.driver].bounded and found.interval is not None:
         answers = {meets(requirement, limit.value, end) for end in found.interval}
         met = answers.pop() if len(answers) == 1 else None
     return RequirementResult(
-        driver=criterion.driver, text=requirement.text, value=found.value, unit=found.unit, met=met
+        driver=criterion.driver,
+        text=requirement.text,
+        value=found.value,
+        limit=limit.value,
+        unit=found.unit,
+        met=met,
     )
 
 
@@ -132,7 +142,11 @@ def _missing(measured: Measured, criteria: Sequence[Criterion]) -> str:
 
 def _broken(result: RequirementResult) -> str:
     value = 0.0 if result.value is None else result.value
-    return f"{_words(result.driver)} is {_quantity(value, result.unit)}, the strategy requires {result.text}"
+    figures = 3
+    while figures < 15 and _number(value, figures) == _number(result.limit, figures):
+        figures += 1
+    quantity = f"{_number(value, figures)} {result.unit}".rstrip()
+    return f"{_words(result.driver)} is {quantity}, the strategy requires {result.text}"
 
 
 def _untold(result: RequirementResult) -> str:
@@ -149,9 +163,8 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]} were"
 
 
-def _quantity(value: float, unit: str) -> str:
-    """Four significant figures without an exponent, enough to tell a value from the limit that it breaks."""
-    whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
-    text = f"{value:,.{max(0, 4 - whole)}f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return f"{text} {unit}".rstrip()
+def _number(value: float, figures: int) -> str:
+    """So many significant figures, without an exponent and without zeros at the end of decimals."""
+    whole = math.floor(math.log10(abs(value))) + 1 if value else 1
+    text = f"{value:,.{min(15, max(0, figures - whole))}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

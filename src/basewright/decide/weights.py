@@ -19,8 +19,8 @@ def restricted_weights(weights: Sequence[float], draws: int, stream: random.Rand
     """`draws` vectors, uniform on {v : sum v = 1, w/2 <= v <= 2w} for the normalised weights w.
 
     All coordinates but the largest are drawn uniformly from their ranges and the largest makes up the sum; what leaves
-    its range is drawn again. Leaving one coordinate out is an affine map, so that what is kept is uniform. For up to a
-    dozen weights at least one draw in twelve is kept, whatever they are.
+    its range is drawn again. Leaving one coordinate out is an affine map, so that what is kept is uniform. For up to
+    eight weights about one draw in ten is kept at the least, whatever they are.
     """
     w = normalised_weights(weights)
     largest = max(range(len(w)), key=w.__getitem__)
