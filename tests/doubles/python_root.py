@@ -19,7 +19,7 @@ def python_entries() -> tuple[Entry, ...]:
     for name in ("bin", "lib", "lib64", "sbin"):
         path = Path("/", name)
         if path.is_symlink():
-            tree.add(symlink(name, os.readlink(path)))
+            tree.add(symlink(name, str(path.readlink())))
     _add(tree, INTERPRETER, mode=0o755)
     for library in _libraries():
         _add(tree, library, mode=0o755)

@@ -3,7 +3,7 @@
 It stands on plain sockets: the root has no bytecode, and every module more would be compiled at each start.
 """
 
-SOURCE = r'''
+SOURCE = r"""
 import os, socket, sys, time, _thread
 
 MODE = os.environ.get("MODE", "").split()
@@ -78,4 +78,4 @@ listener.listen(128)
 print("listening at", time.monotonic(), flush=True)
 while True:
     _thread.start_new_thread(serve, (listener.accept()[0],))
-'''
+"""

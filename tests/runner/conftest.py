@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.doubles.python_root import python_entries
 
 from basewright._process import HostProcess
 from basewright.runner.root import RootStore
 from basewright.runner.sandbox import Sandbox
-from tests.doubles.python_root import python_entries
 
 
 @pytest.fixture(scope="session")

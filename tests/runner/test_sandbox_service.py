@@ -1,17 +1,17 @@
 """A service in the sandbox: when it is healthy, what it used, how it ended, and that nothing of it is left."""
 
 import json
-import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.doubles.python_root import INTERPRETER
+from tests.doubles.small_service import SOURCE
 
 from basewright._process import HostProcess
 from basewright.runner.runner import BesideAnswer, Counters, Ending, Health, Healthy, Limits, RunningService
 from basewright.runner.sandbox import Sandbox
-from tests.doubles.python_root import INTERPRETER
-from tests.doubles.small_service import SOURCE
 
 
 def start(
@@ -42,14 +42,11 @@ def start(
 def processes_with(text: str) -> list[int]:
     """Ids of processes whose command line or environment holds `text`."""
     found = []
-    for name in os.listdir("/proc"):
-        for file in ("cmdline", "environ"):
-            try:
-                data = Path("/proc", name, file).read_bytes() if name.isdigit() else b""
-            except OSError:
-                continue
-            if text.encode() in data:
-                found.append(int(name))
+    for path in Path("/proc").iterdir():
+        for name in ("cmdline", "environ"):
+            with suppress(OSError):
+                if path.name.isdigit() and text.encode() in (path / name).read_bytes():
+                    found.append(int(path.name))
     return found
 
 
@@ -164,8 +161,12 @@ def test_ours_run_in_its_network_and_never_in_its_mounts(sandbox: Sandbox, pytho
         answer = service.run_beside(script, "an order", timeout_seconds=20)
         assert isinstance(answer, BesideAnswer)
         names, supervisor, order = json.loads(answer.output)
-        assert names["mnt"] == os.readlink(f"/proc/{supervisor}/ns/mnt") == os.readlink("/proc/self/ns/mnt")
-    assert names["net"] != os.readlink("/proc/self/ns/net")
+        assert (
+            names["mnt"]
+            == str(Path(f"/proc/{supervisor}/ns/mnt").readlink())
+            == str(Path("/proc/self/ns/mnt").readlink())
+        )
+    assert names["net"] != str(Path("/proc/self/ns/net").readlink())
     assert order == "an order"
     assert answer.marks["here"].processes == 1
 

@@ -24,7 +24,6 @@ from basewright.bench.answer import Answer, BadAnswer
 
 MAX_CONNECTIONS = 512
 _CHUNK_BYTES = 262144
-_REQUEST_SECONDS = 10.0
 _CONNECT_AGAIN_SECONDS = 0.01
 _EXAMPLES = 5
 _RATE_WARM_UP_SECONDS = 0.1
@@ -66,10 +65,12 @@ class Connection:
 class Generator:
     """Sends requests for `paths` in turn, over connections of its own."""
 
-    def __init__(self, address: str, port: int, paths: list[str]) -> None:
+    def __init__(self, address: str, port: int, paths: list[str], patience: float) -> None:
+        """`patience`: seconds after which an answer no longer counts."""
         self._family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._address = (address, port)
         self.paths = paths
+        self.patience = patience
         self._requests = [
             f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: basewright\r\nAccept: */*\r\n\r\n".encode()
             for path in paths
@@ -210,8 +211,8 @@ class Generator:
             return
         self._next_check = now + 0.2
         for connection in list(self._open.values()):
-            if connection.answer is not None and now - connection.sent > _REQUEST_SECONDS:
-                self._fail(connection, f"did not answer within {_REQUEST_SECONDS:g} s")
+            if connection.answer is not None and now - connection.sent > self.patience:
+                self._fail(connection, f"did not answer within {self.patience:g} s")
 
     def release(self, connections: list[Connection]) -> None:
         self.free.extend(connections)
@@ -242,7 +243,7 @@ def closed_loop(generator: Generator, concurrency: int, seconds: float) -> float
                 break
         generator.release(generator.wait(min(0.1, end - now)))
         now = time.perf_counter()
-    generator.finish(_REQUEST_SECONDS)
+    generator.finish(generator.patience)
     return time.perf_counter() - begin
 
 
@@ -262,13 +263,13 @@ def constant_rate(generator: Generator, rate: float, seconds: float) -> float:
             generator.release(
                 generator.wait(0.001, finely=True)
             )  # all are busy: the request is late, and its latency says so
-            if now > begin + seconds + _REQUEST_SECONDS:
+            if now > begin + seconds + generator.patience:
                 break
             continue
         generator.send(connection, due, now)
         sent += 1
         generator.release(generator.wait(0))
-    generator.finish(_REQUEST_SECONDS)
+    generator.finish(generator.patience)
     for _ in range(sent, count):
         generator.tally.note("a request could not be sent: every connection was waiting for an answer")
     return time.perf_counter() - begin
@@ -282,7 +283,7 @@ def quantile(ordered: list[float], share: float) -> float | None:
 def main() -> None:
     order = json.loads(sys.stdin.readline())
     gc.disable()  # this program is short, and a collection would be taken for a stall of the service
-    generator = Generator(order["address"], order["port"], order["paths"])
+    generator = Generator(order["address"], order["port"], order["paths"], order["patience"])
     if order["rest"] > 0:
         _mark("rest begins")
         time.sleep(order["rest"])

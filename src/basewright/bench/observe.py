@@ -14,6 +14,7 @@ _LOAD_SCRIPT = Path(__file__).with_name("load_script.py")
 REST_SECONDS = 0.25
 WARM_UP_SECONDS = 0.3
 _QUALIFYING_SECONDS = 0.2
+_PATIENCE_SECONDS = 10.0
 _DRAIN_SECONDS = 60.0
 """What the load script may take beyond its phases: answers that are still to come, and a late rate."""
 GENERATOR_LIMIT = 0.7
@@ -104,6 +105,7 @@ class Bed:
             "rest": rest,
             "warm_up": warm_up,
             "rate": rate,
+            "patience": _PATIENCE_SECONDS,
         }
         answer = running.run_beside(
             _LOAD_SCRIPT,

@@ -43,11 +43,11 @@ class Cgroup:
 
     def open_entrances(self) -> list[int]:
         """Descriptors of the files to which a process writes `0` to join the group."""
-        return [os.open(f"{directory}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for directory in self._each()]
+        return [os.open(f"{directory}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for directory in self.directories()]
 
     def processes(self) -> list[int]:
         """Ids of the processes in the group, as this process sees them."""
-        text = _read(f"{self._each()[0]}/cgroup.procs")
+        text = _read(f"{self.directories()[0]}/cgroup.procs")
         return [int(line) for line in text.split() if line != "0"]
 
     def cpu_seconds(self) -> float | None:
@@ -72,7 +72,7 @@ class Cgroup:
 
     def remove(self) -> None:
         """Removes the group once its processes have gone; waits for that half a second at most."""
-        for directory in self._each():
+        for directory in self.directories():
             for _ in range(50):
                 try:
                     os.rmdir(directory)
@@ -85,7 +85,8 @@ class Cgroup:
             os.close(descriptor)
         self._locks = []
 
-    def _each(self) -> list[str]:
+    def directories(self) -> list[str]:
+        """Where it is, in each hierarchy."""
         return list(self._directories.values())
 
 

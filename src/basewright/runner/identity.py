@@ -50,6 +50,29 @@ def resolve_user(root: Path, user: str) -> Identity:
 def read_inside(root: Path, path: str, *, max_bytes: int) -> bytes | None:
     """The first `max_bytes` of a regular file of the image, through its symbolic links as the image would follow them;
     None where there is none. Nothing outside of `root` is ever opened."""
+    inside = _follow(root, path)
+    if inside is None:
+        return None
+    try:
+        descriptor = os.open(inside, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        pieces: list[bytes] = []
+        while max_bytes > 0 and (piece := os.read(descriptor, max_bytes)):
+            pieces.append(piece)
+            max_bytes -= len(piece)
+        return b"".join(pieces)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _follow(root: Path, path: str) -> Path | None:
+    """Where `path` leads inside the root, without a symbolic link in it; None where it leads to nothing."""
     todo = [part for part in path.split("/") if part not in ("", ".")]
     done: list[str] = []
     links = 0
@@ -60,25 +83,19 @@ def read_inside(root: Path, path: str, *, max_bytes: int) -> bytes | None:
             continue
         here = root.joinpath(*done, part)
         try:
-            mode = here.lstat().st_mode
-            if not stat.S_ISLNK(mode):
+            if not here.is_symlink():
                 done.append(part)
                 continue
-            links += 1
             target = str(here.readlink())
         except OSError:
             return None
+        links += 1
         if links > _MAX_LINKS:
             return None
         if target.startswith("/"):
             done = []
         todo = [piece for piece in target.split("/") if piece not in ("", ".")] + todo
-    try:
-        descriptor = os.open(root.joinpath(*done), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(max_bytes) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    return root.joinpath(*done)
 
 
 def _group(root: Path, group: str) -> int:

@@ -82,7 +82,7 @@ class RootStore:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not self._hold(name):
                 self._sweep()
-                self._write(name, _with_mount_points(flatten(trees).tree, directories), read)
+                self._write(name, _with_mount_points(flatten(_in_order(trees)).tree, directories), read)
         except OSError as error:
             raise disk_error(self.directory / name, error) from None
         return self.directory / name / "root"
@@ -106,11 +106,8 @@ class RootStore:
             os.close(descriptor)  # removed between opening and locking
 
     def _write(self, name: str, tree: Tree, read: Read | None) -> None:
-        partial = self.directory / f"{_PARTIAL}{secrets.token_hex(8)}"
-        partial.mkdir(mode=0o700)
-        lock = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        partial, lock = self._begin()
         try:
-            fcntl.flock(lock, fcntl.LOCK_SH)
             size = write_tree(tree, partial / "root", read=read)
             (partial / "bytes").write_text(str(size), encoding="ascii")
             with suppress(OSError):  # another process was first, and its root is as good
@@ -121,6 +118,18 @@ class RootStore:
                 remove_tree(partial)
         if not self._hold(name):
             raise FileNotFoundError(2, "it was removed while it was being used")
+
+    def _begin(self) -> tuple[Path, int]:
+        """A new directory, and the lock that keeps other processes from sweeping it."""
+        while True:
+            partial = self.directory / f"{_PARTIAL}{secrets.token_hex(8)}"
+            partial.mkdir(mode=0o700)
+            with suppress(FileNotFoundError):  # swept before it was locked
+                lock = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                fcntl.flock(lock, fcntl.LOCK_SH)
+                if partial.exists():
+                    return partial, lock
+                os.close(lock)
 
     def _sweep(self) -> None:
         """Removes what interrupted runs left, and the least recently used roots above the limit."""
@@ -256,6 +265,11 @@ def _remove_unused(path: Path) -> bool:
         return False
     finally:
         os.close(descriptor)
+
+
+def _in_order(trees: Sequence[Iterable[Entry]]) -> list[list[Entry]]:
+    """A tree is sorted by path, where a hard link may stand before the file that it leads to."""
+    return [sorted(tree, key=lambda entry: entry.type is FileType.HARDLINK) for tree in trees]
 
 
 def _with_mount_points(tree: Tree, directories: Sequence[str]) -> Tree:
