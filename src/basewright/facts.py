@@ -105,6 +105,7 @@ class BuildFacts(msgspec.Struct, frozen=True, kw_only=True, tag="build"):
     push_bytes_after_edit: int | None = None
     application_edit_round_median: float | None = None
     """The median over rounds of the rounds' medians: a ratio times this is in seconds."""
+    dependency_edit_round_median: float | None = None
 
 
 class RunSample(msgspec.Struct, frozen=True, kw_only=True):

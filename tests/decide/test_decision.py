@@ -110,7 +110,7 @@ def test_every_broken_requirement_is_told() -> None:
     )
     assert _result(decision, "a").reason == (
         "image size is 150.04 MB, the strategy requires <= 150 MB; "
-        "package availability is 66.7 %, the strategy requires == 100 %"
+        "package availability is 66.67 %, the strategy requires == 100 %"
     )
     assert decision.winner is None
     assert not decision.stands

@@ -142,7 +142,7 @@ def _missing(measured: Measured, criteria: Sequence[Criterion]) -> str:
 
 def _broken(result: RequirementResult) -> str:
     value = 0.0 if result.value is None else result.value
-    figures = 3
+    figures = 4
     while figures < 15 and _number(value, figures) == _number(result.limit, figures):
         figures += 1
     quantity = f"{_number(value, figures)} {result.unit}".rstrip()

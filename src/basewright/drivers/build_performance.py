@@ -37,10 +37,13 @@ def _measure(evidence: Evidence, context: DriverContext) -> Measurement | Unmeas
 
 def _also(build: BuildFacts) -> dict[str, Also]:
     pushed = build.push_bytes_after_edit
+    dependency_edit = normalised(
+        build.dependency_edit_ratios, build.dependency_edit_round_median, build.dependency_edit_seconds
+    )
     return {
         "cold_build_seconds": exact_also(build.cold_seconds, "s"),
         "download_seconds": exact_also(build.download_seconds, "s"),
-        "dependency_edit_seconds": median_also(build.dependency_edit_seconds, "s"),
+        "dependency_edit_seconds": median_also(dependency_edit, "s"),
         "build_cpu_seconds": exact_also(build.cpu_seconds, "s"),
         "push_size_after_edit": exact_also(None if pushed is None else megabytes(pushed), "MB"),
     }

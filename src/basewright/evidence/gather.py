@@ -157,6 +157,7 @@ def _build_facts(product: Product, times: EditTimes | Failure, pushed_bytes: int
         cpu_seconds=product.cold.cpu_seconds,
         push_bytes_after_edit=pushed_bytes,
         application_edit_round_median=times.application_round_median,
+        dependency_edit_round_median=times.dependency_round_median,
     )
 
 
