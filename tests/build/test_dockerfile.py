@@ -269,6 +269,32 @@ def test_a_python_app_without_dependencies_needs_no_lock(tmp_path: Path) -> None
     assert linted(text) == []
 
 
+@pytest.mark.parametrize(
+    ("program", "entry"),
+    [
+        ("gunicorn", "gunicorn"),
+        ("python", "python"),
+        ("/usr/local/bin/python3", "/opt/venv/bin/python"),
+        ("./run.sh", "/app/run.sh"),
+        ("/bin/sh", "/bin/sh"),
+    ],
+)
+def test_a_command_finds_its_program_as_in_an_image_built_here(tmp_path: Path, program: str, entry: str) -> None:
+    root = repository(tmp_path, {"app/shop.py": ""})
+    named = f'app = {{ python = "app" }}\nbase = "python:3.13-slim"\ncommand = ["{program}", "x"]'
+    assert render(strategy(root, named)).endswith(f'ENTRYPOINT ["{entry}", "x"]\n')
+
+
+def test_a_local_requirement_is_installed_from_its_folder(tmp_path: Path) -> None:
+    root = repository(tmp_path, {"app/shop.py": "", "libs/words/pyproject.toml": "[build-system]\nrequires = []\n"})
+    lock = LockedPython(
+        source="", source_sha256="", requires_python="", requirements=(), resolver="", local_projects=("libs/words",)
+    )
+    text = render(strategy(root, 'app = { python = "app" }\nbase = "python:3.13-slim"'), locked_python=lock)
+    assert "COPY libs/words/ /build/0/\n" in text and "install --no-compile --no-deps /build/0/" in text
+    assert linted(text) == []
+
+
 @pytest.mark.parametrize("base", ["scratch", "debian:trixie-slim"])
 def test_python_needs_an_image_of_python(tmp_path: Path, base: str) -> None:
     root = repository(tmp_path, {"app/shop.py": ""})

@@ -3,7 +3,6 @@
 go.mod's grammar: https://go.dev/ref/mod#go-mod-file-grammar
 """
 
-import fnmatch
 import os
 import re
 from collections.abc import Iterator
@@ -11,6 +10,16 @@ from pathlib import Path
 
 import msgspec
 
+from basewright.apps.ignored import (
+    DockerRule,
+    GitRule,
+    docker_ignores,
+    git_ignores,
+    parse_dockerignore,
+    parse_gitignore,
+    read_rules,
+)
+from basewright.apps.sources import repository_of
 from basewright.ecosystems.golang import GoVersion
 from basewright.errors import InputError
 from basewright.strategy import Candidate, GoApp
@@ -62,21 +71,12 @@ class GoModuleFolder(msgspec.Struct, frozen=True, kw_only=True):
         return max((file.go for file in files if file.go), key=GoVersion, default=None)
 
 
-def find_repository(directory: Path) -> Path:
-    """The nearest folder above that holds version control data, else `directory` itself; without links."""
-    real = directory.resolve()
-    for folder in (real, *real.parents):
-        if any((folder / name).exists() for name in (".git", ".hg", ".jj")):
-            return folder
-    return real
-
-
 def find_module(strategy_directory: Path, candidate: Candidate) -> GoModuleFolder:
     """The module that a candidate names. Raises InputError where it is none, or leads out of the repository."""
     app = candidate.app
     assert isinstance(app, GoApp)
     label = f'app.go {app.go!r} (candidate "{candidate.name}")'
-    repository = find_repository(strategy_directory)
+    repository = repository_of(strategy_directory)
     folder = (strategy_directory / app.go).resolve()
     if not folder.is_relative_to(repository):
         raise InputError(f"{label} lies outside the repository", hint=f"move it into {repository.name}")
@@ -186,29 +186,16 @@ def _find_workspace(folder: Path, repository: Path) -> Path | None:
 
 
 def _is_ignored(file: Path, repository: Path) -> bool:
-    """Whether .gitignore or .dockerignore files name it; of a pattern's forms those that a file name can meet."""
-    ignored = False
+    """Whether .gitignore or .dockerignore files of the repository name it."""
+    git: tuple[GitRule, ...] = ()
+    docker: tuple[DockerRule, ...] = ()
     for folder in reversed([above for above in file.parents if above.is_relative_to(repository)]):
-        for name in (".dockerignore", ".gitignore"):
-            for pattern in _ignore_patterns(folder / name):
-                bare = pattern.removeprefix("!").removeprefix("**/")
-                anchored = bare.lstrip("/")
-                relative = file.relative_to(folder).as_posix()
-                matched = fnmatch.fnmatchcase(relative, anchored) or (
-                    "/" not in bare and fnmatch.fnmatchcase(file.name, bare)
-                )
-                if matched:
-                    ignored = not pattern.startswith("!")
-    return ignored
-
-
-def _ignore_patterns(path: Path) -> tuple[str, ...]:
-    try:
-        with path.open("rb") as file:
-            text = file.read(1 << 20).decode("utf-8", "replace")
-    except OSError:
-        return ()
-    return tuple(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
+        inner = folder.relative_to(repository).as_posix()
+        key = "" if inner == "." else f"{inner}/"
+        git += parse_gitignore(read_rules(folder / ".gitignore"), key)
+        docker += parse_dockerignore(read_rules(folder / ".dockerignore"), key)
+    name = file.relative_to(repository).as_posix()
+    return git_ignores(name, git, directory=False) or docker_ignores(name, docker)
 
 
 def _local_folders(

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from basewright.bases.base import NONROOT
-from basewright.build import dockerfile_python, dockerfile_text
+from basewright.build import dockerfile_text
 from basewright.build.dockerfile_go import GoStages
+from basewright.build.dockerfile_python import PythonStages, entry_of
 from basewright.errors import InputError
 from basewright.lock import LockedGo, LockedPython
 from basewright.strategy import ArchiveBase, Bytecode, Candidate, DebianBase, GoApp, Platform, Strategy
@@ -46,12 +47,12 @@ def render_dockerfile(
         arguments = candidate.arguments
     else:
         chosen = bytecode or candidate.bytecode or strategy.bytecode
-        lines = dockerfile_python.python_stages(strategy, candidate, locked_python, digests=digests, bytecode=chosen)
-        context = dockerfile_python.context_of(strategy, candidate.app)
-        entry = candidate.command or strategy.service.command
-        arguments = ()
-        if not entry:
+        python = PythonStages(strategy, candidate, locked_python, digests=digests, bytecode=chosen)
+        lines, context = python.lines(), python.context
+        command = candidate.command or strategy.service.command
+        if not command:
             raise InputError(f'candidate "{candidate.name}" has no command', hint="command = [...] in [service]")
+        entry, arguments = entry_of(command), ()
     lines += _ending(strategy, entry, arguments)
     return "\n".join([*_head(strategy, candidate, context), *lines]) + "\n"
 
