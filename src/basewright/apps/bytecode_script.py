@@ -60,35 +60,29 @@ def _compile(path: bytes, source: bytes, magic: bytes) -> bytes:
     return b"\x00" + magic + b"\x01\x00\x00\x00" + _imp.source_hash(key, source) + marshal.dumps(code)
 
 
-def _compile_apart(sources: int, frame: "tuple[int, int, int]", magic: bytes) -> bytes:
-    reader, writer = os.pipe()
+def _compile_apart(sources: int, index: int, frame: "tuple[int, int, int]", magic: bytes, results: int) -> None:
+    """Adds one answer to `results`. Parent and child share the place where they write."""
+    before = os.lseek(results, 0, 1)
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            os.close(reader)
             at, path_size, source_size = frame
             path = os.pread(sources, path_size, at)
-            _write(writer, _compile(path, os.pread(sources, source_size, at + path_size), magic))
+            answer = _compile(path, os.pread(sources, source_size, at + path_size), magic)
+            _write(results, _u32(index) + answer[:1] + _u32(len(answer) - 1) + answer[1:])
             status = 0
         finally:
             os._exit(status)
-    os.close(writer)
-    answer = b""
-    while True:
-        part = os.read(reader, 1 << 18)
-        if not part:
-            break
-        answer += part
-    os.close(reader)
-    _, status = os.waitpid(child, 0)
-    return answer if status == 0 and answer else b"\x02"
+    if os.waitpid(child, 0)[1] != 0:
+        os.lseek(results, before, 0)
+        os.ftruncate(results, before)
+        _write(results, _u32(index) + b"\x02" + _u32(0))
 
 
 def _work(sources: int, frames: "list[tuple[int, int, int]]", share: "list[int]", magic: bytes, results: int) -> None:
     for index in share:
-        answer = _compile_apart(sources, frames[index], magic)
-        _write(results, _u32(index) + answer[:1] + _u32(len(answer) - 1) + answer[1:])
+        _compile_apart(sources, index, frames[index], magic, results)
 
 
 def _frames(sources: int, size: int) -> "list[tuple[int, int, int]]":
