@@ -1,0 +1,230 @@
+"""A stack of layers as one filesystem. What is expected here is what `umoci unpack` and containerd make of it."""
+
+import io
+
+import pytest
+
+from basewright.errors import HostileInputError
+from basewright.oci.filesystem import Flattened, flatten
+from basewright.oci.layer import read_layer
+from basewright.oci.tree import Entry, FileType
+from tests.doubles.image import archive, member
+
+DIRECTORY, HARD, SOFT = b"5", b"1", b"2"
+
+
+def layer(number: int, *members: bytes) -> tuple[Entry, ...]:
+    data = archive(*members)
+    return read_layer(io.BytesIO(data), name=f"layer {number}", compressed_bytes=len(data)).entries
+
+
+def stack(*layers: tuple[bytes, ...]) -> Flattened:
+    return flatten([layer(number, *members) for number, members in enumerate(layers)])
+
+
+def paths(*layers: tuple[bytes, ...]) -> list[str]:
+    return [each.path for each in stack(*layers).tree]
+
+
+def refused(*layers: tuple[bytes, ...]) -> str:
+    with pytest.raises(HostileInputError) as caught:
+        stack(*layers)
+    return caught.value.message
+
+
+def test_the_highest_layer_counts() -> None:
+    found = stack((member("a", b"old"), member("b")), (member("a", b"newer"),))
+    entry = found.tree.find("a")
+    assert entry is not None
+    assert (entry.size, entry.spool) == (5, "layer 1")
+    assert found.wasted_bytes == 3
+
+
+def test_the_last_of_two_same_names_counts() -> None:
+    found = stack((member("a", b"1"), member("./a", b"22"), member("/a", b"333")))
+    entry = found.tree.find("a")
+    assert entry is not None
+    assert entry.size == 3
+    assert found.wasted_bytes == 0
+
+
+def test_folders_above_are_made() -> None:
+    entry = stack((member("a/b/c"),)).tree.get("a/b")
+    assert entry is not None
+    assert (entry.type, entry.mode) == (FileType.DIRECTORY, 0o755)
+
+
+def test_a_folder_over_a_folder_keeps_what_is_in_it() -> None:
+    found = stack((member("d", kind=DIRECTORY), member("d/x")), (member("d", kind=DIRECTORY, mode=0o700),))
+    entry = found.tree.get("d")
+    assert entry is not None
+    assert entry.mode == 0o700
+    assert "d/x" in found.tree
+
+
+@pytest.mark.parametrize(("kind", "link"), [(b"0", ""), (SOFT, "elsewhere"), (b"6", "")])
+def test_anything_else_over_a_folder_takes_its_place(kind: bytes, link: str) -> None:
+    found = stack((member("d/x/y", b"12345"), member("e")), (member("d", kind=kind, link=link),))
+    assert [each.path for each in found.tree] == ["d", "e"]
+    assert found.wasted_bytes == 5
+
+
+def test_a_folder_over_a_link_to_a_folder_takes_the_link_s_place() -> None:
+    lower = (member("usr/lib/x"), member("lib", kind=SOFT, link="usr/lib"))
+    assert paths(lower, (member("lib", kind=DIRECTORY), member("lib/y"))) == [
+        "lib",
+        "lib/y",
+        "usr",
+        "usr/lib",
+        "usr/lib/x",
+    ]
+
+
+# Whiteouts
+
+
+def test_a_whiteout_hides_a_file_and_a_folder() -> None:
+    lower = (member("a", b"12"), member("d/x", b"345"), member("keep"))
+    found = stack(lower, (member(".wh.a"), member(".wh.d")))
+    assert [each.path for each in found.tree] == ["keep"]
+    assert found.wasted_bytes == 5
+
+
+def test_a_whiteout_of_nothing_is_nothing() -> None:
+    assert paths((member("a"),), (member(".wh.b"), member("none/.wh.c"))) == ["a"]
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_whiteout_hides_lower_layers_only_wherever_it_stands(step: int) -> None:
+    upper = (member("d/new"), member("d/.wh..wh..opq"), member("f", b"new"), member(".wh.f"))[::step]
+    found = stack((member("d/old"), member("d/sub/old"), member("f", b"old!")), upper)
+    assert [each.path for each in found.tree] == ["d", "d/new", "f"]
+    entry = found.tree.get("f")
+    assert entry is not None
+    assert entry.size == 3
+
+
+def test_an_opaque_folder_stays() -> None:
+    lower = (member("d", kind=DIRECTORY, mode=0o700), member("d/x"))
+    found = stack(lower, (member("d/.wh..wh..opq"),))
+    entry = found.tree.get("d")
+    assert entry is not None
+    assert entry.mode == 0o700
+    assert len(found.tree) == 1
+
+
+def test_an_opaque_root_hides_everything_below() -> None:
+    assert paths((member("a"), member("d/x")), (member(".wh..wh..opq"), member("b"))) == ["b"]
+
+
+def test_a_whiteout_lands_where_a_link_leads() -> None:
+    lower = (member("usr/lib/x"), member("lib", kind=SOFT, link="usr/lib"), member("usr/lib/y"))
+    assert paths(lower, (member("lib/.wh.x"),)) == ["lib", "usr", "usr/lib", "usr/lib/y"]
+    assert paths(lower, (member("lib/.wh..wh..opq"),)) == ["lib", "usr", "usr/lib"]
+
+
+@pytest.mark.parametrize("name", [".wh.", ".wh..", ".wh...", "d/.wh."])
+def test_a_whiteout_of_no_name_hides_not_the_whole_root(name: str) -> None:
+    assert "hides no name" in refused((member("a"), member("d/x")), (member(name),))
+
+
+def test_whiteouts_in_the_lowest_layer_are_not_files() -> None:
+    assert paths((member("d/.wh.a"), member(".wh..wh..opq"), member("b"))) == ["b"]
+
+
+# Links
+
+
+def test_what_is_below_a_link_lands_inside_the_root() -> None:
+    lower = (member("s", kind=SOFT, link="../../../etc"), member("abs", kind=SOFT, link="/etc"), member("etc/x"))
+    assert paths(lower, (member("s/y"), member("abs/z"))) == ["abs", "etc", "etc/x", "etc/y", "etc/z", "s"]
+
+
+def test_what_is_below_a_link_to_nothing_makes_its_folder() -> None:
+    assert paths((member("s", kind=SOFT, link="/a/b"),), (member("s/x"),)) == ["a", "a/b", "a/b/x", "s"]
+
+
+def test_a_link_that_changes_between_layers() -> None:
+    first = (member("one/x"), member("two/x"), member("s", kind=SOFT, link="one"), member("s/first"))
+    second = (member("s", kind=SOFT, link="two"), member("s/second"))
+    assert paths(first, second) == ["one", "one/first", "one/x", "s", "two", "two/second", "two/x"]
+
+
+@pytest.mark.parametrize("links", [{"a": "a"}, {"a": "b", "b": "a"}, {"a": "a/b"}])
+def test_a_file_through_a_looping_link(links: dict[str, str]) -> None:
+    members = tuple(member(name, kind=SOFT, link=target) for name, target in links.items())
+    assert "loops" in refused((*members, member("a/x")))
+
+
+def test_a_file_below_a_file() -> None:
+    assert "a/x lies below a, which is no folder" in refused((member("a"), member("a/x")))
+    assert "no folder" in refused((member("a"),), (member("a/b/c"),))
+
+
+# Hard links
+
+
+def test_a_hard_link_is_the_file_under_another_name() -> None:
+    found = stack((member("a", b"123", mode=0o755), member("b", kind=HARD, link="a")))
+    first, second = found.tree.get("a"), found.tree.get("b")
+    assert first is not None
+    assert second is not None
+    assert (second.type, second.size, second.mode) == (FileType.FILE, 3, 0o755)
+    assert (first.spool, first.offset) == (second.spool, second.offset)
+
+
+def test_a_hard_link_across_layers_survives_its_first_name() -> None:
+    lower, middle = (member("a", b"123"),), (member("b", kind=HARD, link="a"),)
+    assert paths(lower, middle, (member(".wh.a"),)) == ["b"]
+    assert stack(lower, middle, (member(".wh.a"),)).wasted_bytes == 0
+    assert stack(lower, middle, (member(".wh.a"),), (member(".wh.b"),)).wasted_bytes == 3
+
+
+def test_a_hard_link_keeps_its_content_when_the_first_name_is_rewritten() -> None:
+    found = stack((member("a", b"123"), member("b", kind=HARD, link="a")), (member("a", b"4"),))
+    entry = found.tree.get("b")
+    assert entry is not None
+    assert (entry.size, found.wasted_bytes) == (3, 0)
+
+
+def test_a_hard_link_through_a_symbolic_one_and_to_one() -> None:
+    lower = (member("usr/bin/x", b"1"), member("bin", kind=SOFT, link="usr/bin"), member("s", kind=SOFT, link="bin/x"))
+    found = stack(lower, (member("y", kind=HARD, link="bin/x"), member("t", kind=HARD, link="s")))
+    file, link = found.tree.get("y"), found.tree.get("t")
+    assert file is not None
+    assert link is not None
+    assert (file.type, link.type, link.link) == (FileType.FILE, FileType.SYMLINK, "bin/x")
+
+
+def test_a_hard_link_to_itself_is_no_change() -> None:
+    assert paths((member("a", b"1"),), (member("a", kind=HARD, link="a"),)) == ["a"]
+
+
+def test_hard_links_to_what_is_not_there() -> None:
+    link = member("b", kind=HARD, link="a")
+    assert "b leads to a" in refused((link,))
+    assert "b leads to a" in refused((link, member("a")))
+    assert "b leads to a" in refused((member("a", kind=DIRECTORY), link))
+    assert "b leads to a" in refused((member("a"),), (member(".wh.a"), link))
+    assert "b leads to a" in refused((member("a"),), (link, member(".wh.a")))
+
+
+# Measure
+
+
+def test_a_tree_deeper_than_the_interpreter_recurses() -> None:
+    deep = "/".join(["d"] * 2000)
+    found = stack((member(deep, b"1"), member("keep")), (member(".wh.d"),))
+    assert [each.path for each in found.tree] == ["keep"]
+    assert found.wasted_bytes == 1
+
+
+def test_waste_counts_every_file_once() -> None:
+    lower = (
+        member("d/a", b"1" * 10),
+        member("d/b", kind=HARD, link="d/a"),
+        member("d/c", b"1" * 5),
+        member("e", b"22"),
+    )
+    assert stack(lower, (member("d/.wh..wh..opq"), member("e", b"33"))).wasted_bytes == 17
+    assert stack(lower, (member(".wh.d"),), (member("e", b"33"),), (member("e", b"44"),)).wasted_bytes == 19
