@@ -67,7 +67,7 @@ def _rhythm(dates: Iterable[datetime.date], horizon: datetime.date) -> _Rhythm |
     closed = [(later - earlier).days for earlier, later in itertools.pairwise(days) if later > horizon - _YEAR]
     return _Rhythm(
         open_gap=(horizon - days[-1]).days,
-        median_gap=statistics.median(closed) if closed else None,
+        median_gap=float(statistics.median(closed)) if closed else None,
         changes=sum(day > horizon - _YEAR for day in days),
     )
 
