@@ -39,7 +39,8 @@ EVIDENCE_DIRECTORY = Path(".basewright") / "evidence"
 class EvaluateOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line says of one evaluation. `secrets` are variables that are never written down."""
 
-    as_of: datetime.date
+    as_of: datetime.date | None = None
+    """None: the evidence's own day, so that an unchanged run says the same tomorrow."""
     only: tuple[str, ...] = ()
     run: bool = True
     fresh: bool = False
@@ -97,7 +98,7 @@ def _measure(
             workshop, chosen, built, seed=options.seed, secrets=options.secrets, why_not_run=found.why_not
         )
         key = _key(strategy, chosen, workshop.lock, found, options)
-        lock_digest = Digest.of(render_lock(workshop.lock))
+        lock_digest = str(Digest.of(render_lock(workshop.lock)))
     files = tuple(
         EvidenceFile(
             schema=SCHEMA,
@@ -125,8 +126,9 @@ def _conclude(
 ) -> Evaluation:
     """Evidence → measurements → decision → record."""
     evidence = [file.evidence for file in files]
+    as_of = options.as_of or files[0].evaluated_at.date()
     context = DriverContext(
-        as_of=options.as_of,
+        as_of=as_of,
         fargate=fargate_facts(strategy.target.region),
         region=strategy.target.region,
         bench=strategy.bench,
@@ -138,7 +140,7 @@ def _conclude(
         evidence,
         decision,
         evaluated_at=files[0].evaluated_at,
-        as_of=options.as_of,
+        as_of=as_of,
         runner=files[0].runner,
         machine=files[0].machine,
         lock_digest=files[0].lock,
@@ -146,7 +148,7 @@ def _conclude(
     )
     directory = _evidence_directory(strategy)
     written = [lock_path(strategy), *(directory / f"{option.name}.json" for option in chosen)]
-    if view.stands:
+    if view.stands and not options.only:  # a part of the candidates is no decision to record
         written += write_record(view, strategy, notify=world.notice)
     view = msgspec.structs.replace(view, wrote=tuple(_shown(path) for path in written))
     return Evaluation(view=view, exit_code=_exit_code(decision), anything_unmeasured=_anything_unmeasured(decision))

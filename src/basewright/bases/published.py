@@ -1,6 +1,7 @@
 """Bases in registries: the tag resolved, pulled by digest; out of reach, what its maker published stands in."""
 
 import datetime
+import re
 from pathlib import Path
 
 import msgspec
@@ -76,10 +77,14 @@ def _pinned(reference: Reference, locked: LockedImage | None) -> Reference:
     return msgspec.structs.replace(reference, digest=Digest(locked.index_digest))
 
 
+_ADDRESS = re.compile(r"https?://([^/\s]+)\S*")
+"""In a reason the host says enough, and candidates of one registry have the same reason."""
+
+
 def _unreachable(reference: str, platform: Platform, why: str) -> UnreachableBase:
     """What the shipped snapshot knows of an image whose registry could not be asked."""
     known = published_image(reference, platform)
-    reason = f"the registry of {reference} could not be asked ({why})"
+    reason = f"the registry of {reference} could not be asked ({_ADDRESS.sub(r'\1', why)})"
     cadence = image_cadence(reference) or NotMeasured(reason=f"no history of rebuilds is known for {reference}")
     if known is None:
         return UnreachableBase(
@@ -97,6 +102,6 @@ def _unreachable(reference: str, platform: Platform, why: str) -> UnreachableBas
         size=known.size,
         layers=len(known.manifest.layers) if known.manifest else 0,
         packages=tuple(name for name, _ in contents.packages) if contents else (),
-        notes=(known.source, *known.notes),
+        notes=known.notes,
         cadence=cadence,
     )

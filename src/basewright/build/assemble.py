@@ -1,6 +1,6 @@
 """Candidate to image: the base's layers, what it lacks, the dependencies, the application, a config, a manifest."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -10,7 +10,6 @@ from basewright.candidate import Option
 from basewright.facts import Basis, SizePart
 from basewright.oci.blob import BlobStore
 from basewright.oci.image import Image, Layer, assemble_image
-from basewright.oci.layer import write_layer
 from basewright.oci.manifest import RunConfig
 from basewright.oci.tree import Entry, Tree, file
 from basewright.strategy import Strategy
@@ -34,6 +33,8 @@ class Assembled(msgspec.Struct, frozen=True, kw_only=True):
     dependencies: Tree
     application: Tree
     run_config: RunConfig
+    application_key: str
+    """The digests of the layers that the application made: what is built alike has the same."""
 
     @property
     def trees(self) -> tuple[Tree, ...]:
@@ -48,10 +49,11 @@ def assemble(
     app: AppLayers,
     *,
     store: BlobStore,
-    epoch: int,
+    write: Callable[[Tree, str], Layer],
     created: str,
 ) -> Assembled:
-    """Writes layers, config and manifest into `store`. `additions` go over the base in a layer of their own."""
+    """Writes layers (by `write`), config and manifest into `store`. `additions` go over the base in a layer of their
+    own."""
     base_tree = base.tree if isinstance(base, BaseImage) else Tree()
     user = base.run_config.user if isinstance(base, BaseImage) else ""
     if not user and isinstance(base, BaseImage):
@@ -64,7 +66,7 @@ def assemble(
         ("application", app.application, "basewright: application"),
     ):
         if len(tree):
-            written.append((name, write_layer(store, tree, created_by=words, epoch=epoch)))
+            written.append((name, write(tree, words)))
     layers = (*base.layers, *(layer for _, layer in written)) if isinstance(base, BaseImage) else ()
     config = RunConfig(
         user=user or NONROOT_USER,
@@ -98,6 +100,7 @@ def assemble(
         dependencies=app.dependencies,
         application=app.application,
         run_config=config,
+        application_key=" ".join(layer.digest for name, layer in written if name != "runtime packages"),
     )
 
 

@@ -227,7 +227,7 @@ def _build(workshop: Workshop, option: Option, colds: dict[str, ColdBuild]) -> P
         provision.additions,
         app,
         store=workshop.store,
-        epoch=workshop.world.file_epoch,
+        write=workshop.write_layer,
         created=workshop.world.created,
     )
     return Product(
@@ -314,7 +314,7 @@ def _named_libraries(workshop: Workshop, option: Option, runtime: RuntimeFacts, 
             now=workshop.world.now,
             progress=workshop.world.progress,
         )
-    except OutOfReachError:
+    except BasewrightError:  # a name to help with, no more
         return facts
     named = tuple(
         MissingLibrary(soname=each.soname, needed_by=each.needed_by, package=packages.get(each.soname))

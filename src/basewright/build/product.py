@@ -47,6 +47,7 @@ class Rebuilder:
         self._work = product.work
         self._workshop = workshop
         self._folder = workshop.scratch / "edits" / product.option.name
+        self._name = product.option.name
         self._count = 0
         self.pushed_bytes: int | None = None
         self.has_dependencies = product.has_dependencies
@@ -70,7 +71,7 @@ class Rebuilder:
 
     def _next(self) -> str:
         self._count += 1
-        return f"edit {self._count}"
+        return f"edit {self._count} of {self._name}"
 
     def _write(self, tree: Tree) -> int:
         layer = write_layer(

@@ -20,6 +20,7 @@ from basewright.errors import BasewrightError, OutOfReachError
 from basewright.facts import Failure, FailureKind, PackageFacts
 from basewright.lock import Lock
 from basewright.oci.blob import BlobStore
+from basewright.oci.image import Layer
 from basewright.oci.layer import write_layer
 from basewright.oci.tree import Entry, Tree
 from basewright.runner.root import RootStore, read_spooled
@@ -58,6 +59,7 @@ class Workshop:
         self.build_cache: Path | None = self.scratch / "caches" if measuring else None
         self._provisions: dict[str, Provision | BasewrightError] = {}
         self._compilers: dict[str, tuple[str, CachedBytecode]] = {}
+        self._layers: dict[str, Layer] = {}
         self._guard = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -128,8 +130,15 @@ class Workshop:
         if option.bytecode is Bytecode.COMPILED and base.runtime.interpreter:
             self.world.progress(f"compiling the standard library of {base.name}")
             compile_standard_library(base.tree, self.compiler(option, base))
-        layer = write_layer(self.store, base.tree, created_by=f"basewright: {base.name}", epoch=self.world.file_epoch)
+        layer = self.write_layer(base.tree, f"basewright: {base.name}")
         return msgspec.structs.replace(provision, base=msgspec.structs.replace(base, layers=(layer,)))
+
+    def write_layer(self, tree: Tree, created_by: str) -> Layer:
+        """Writes a layer into the store; the same tree is compressed once in a run."""
+        key = f"{created_by} {tree_digest(tree)}"
+        if key not in self._layers:
+            self._layers[key] = write_layer(self.store, tree, created_by=created_by, epoch=self.world.file_epoch)
+        return self._layers[key]
 
     def provision(self, option: Option) -> Provision:
         """The base of `option`. Raises what kept it away."""

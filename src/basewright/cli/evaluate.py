@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from basewright.cli.options import common_options, read_env_file, world_of
+from basewright.cli.options import common_options, read_env_file, terminal_width, wants_color, world_of
 from basewright.cli.talk import Talk
 from basewright.errors import ExitCode
 
@@ -40,7 +40,8 @@ def command(
     """Build, run and measure every candidate of DIRECTORY's basewright.toml, rank them, write the decision record."""
     from basewright.pipeline import EvaluateOptions, evaluate
     from basewright.strategy_file import read_strategy
-    from basewright.view.catalog import render
+    from basewright.view.document import render_json
+    from basewright.view.terminal import render_terminal
 
     strategy = read_strategy(directory)
     secrets = read_env_file(env_file) if env_file else {}
@@ -51,12 +52,16 @@ def command(
             run=not no_run,
             fresh=fresh,
             update_lock=update_lock,
-            as_of=(as_of or world.now).date(),
+            as_of=as_of.date() if as_of else None,
             seed=seed,
             secrets=secrets,
         )
         evaluation = evaluate(strategy, options, world)
-    click.echo(render(evaluation.view, form, color=color), nl=False, color=True)
+    if form == "json":
+        text = render_json(evaluation.view)
+    else:
+        text = render_terminal(evaluation.view, width=terminal_width(), color=wants_color(color))
+    click.echo(text, nl=False, color=True)
     if strict and evaluation.anything_unmeasured and evaluation.exit_code is ExitCode.PASS:
         return ExitCode.COULD_NOT_TELL
     return evaluation.exit_code

@@ -3,9 +3,11 @@
 import datetime
 import os
 import re
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import click
 
@@ -13,12 +15,13 @@ from basewright.cli.talk import Talk
 from basewright.errors import InputError
 from basewright.world import World
 
-_Function = TypeVar("_Function", bound=Callable[..., object])
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 _MAX_ENV_BYTES = 1 << 20
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def common_options(function: _Function) -> _Function:
+def common_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """--quiet, --verbose, --color/--no-color (NO_COLOR is honoured)."""
     for option in (
         click.option("--color/--no-color", "color", default=None, help="Default: where it is a terminal."),
@@ -49,6 +52,18 @@ def world_of(talk: Talk) -> World:
         progress=talk.progress,
         notice=talk.notice,
     )
+
+
+def wants_color(color: bool | None) -> bool:
+    """--color and --no-color decide, else NO_COLOR, else whether standard output is a terminal."""
+    if color is not None:
+        return color
+    return not os.environ.get("NO_COLOR") and sys.stdout.isatty()
+
+
+def terminal_width() -> int:
+    """Of a terminal; 120 columns elsewhere."""
+    return shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 120
 
 
 def source_date_epoch() -> int | None:

@@ -115,9 +115,10 @@ def _service(workshop: Workshop, product: Product, secrets: Mapping[str, str]) -
 def _edits(
     workshop: Workshop, built: Mapping[str, Built], *, seed: int
 ) -> dict[str, BuildFacts | Failure | NotMeasured]:
-    """Edits of every product whose application can be built here; two candidates with the same app, toolchain and
-    bytecode are edited each, since each has a layer to write."""
+    """Edits of every product whose application can be built here. Candidates with the same application layers are
+    built alike: one of them is edited for all, so that no noise stands between equals."""
     found: dict[str, BuildFacts | Failure | NotMeasured] = {}
+    leaders: dict[str, str] = {}
     rebuilders: dict[str, Rebuilder] = {}
     for name, product in built.items():
         if isinstance(product, Failure):
@@ -125,7 +126,9 @@ def _edits(
         elif not isinstance(product.base, BaseImage) and not isinstance(product.option.candidate.app, GoApp):
             found[name] = NotMeasured(reason=_out_of_reach(product))
         else:
-            rebuilders[name] = Rebuilder(product, workshop)
+            leader = leaders.setdefault(product.assembled.application_key, name)
+            if leader == name:
+                rebuilders[name] = Rebuilder(product, workshop)
     trials = [
         EditTrial(
             name=name,
@@ -137,10 +140,10 @@ def _edits(
         for name, each in rebuilders.items()
     ]
     times = time_edits(trials, rounds=workshop.strategy.bench.rounds, seed=seed, progress=workshop.world.progress)
-    for name, each in rebuilders.items():
-        product = built[name]
-        assert isinstance(product, Product)
-        found[name] = _build_facts(product, times[name], each.pushed_bytes)
+    for name, product in built.items():
+        if isinstance(product, Product) and name not in found:
+            leader = leaders[product.assembled.application_key]
+            found[name] = _build_facts(product, times[leader], rebuilders[leader].pushed_bytes)
     return found
 
 

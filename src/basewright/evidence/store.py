@@ -71,4 +71,4 @@ def write_evidence(directory: Path, files: Sequence[EvidenceFile]) -> tuple[Path
 
 def render_evidence(file: EvidenceFile) -> bytes:
     """Canonical JSON: keys in the schema's order, maps sorted, two spaces."""
-    return msgspec.json.format(msgspec.json.encode(file, order="deterministic"), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(file, order="deterministic", enc_hook=str), indent=2) + b"\n"
