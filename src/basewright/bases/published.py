@@ -81,10 +81,14 @@ _ADDRESS = re.compile(r"https?://([^/\s]+)\S*")
 """In a reason the host says enough, and candidates of one registry have the same reason."""
 
 
+def _host(match: re.Match[str]) -> str:
+    return match[1]
+
+
 def _unreachable(reference: str, platform: Platform, why: str) -> UnreachableBase:
     """What the shipped snapshot knows of an image whose registry could not be asked."""
     known = published_image(reference, platform)
-    reason = f"the registry of {reference} could not be asked ({_ADDRESS.sub(r'\1', why)})"
+    reason = f"the registry of {reference} could not be asked ({_ADDRESS.sub(_host, why)})"
     cadence = image_cadence(reference) or NotMeasured(reason=f"no history of rebuilds is known for {reference}")
     if known is None:
         return UnreachableBase(
