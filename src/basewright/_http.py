@@ -282,14 +282,14 @@ def _why(error: Exception) -> str:
     match cause:
         case urllib3.exceptions.NameResolutionError():
             return "its name cannot be resolved"
-        case urllib3.exceptions.ConnectTimeoutError() | urllib3.exceptions.ReadTimeoutError():
-            return "no answer in time"
         case urllib3.exceptions.SSLError():
             return "its certificate is not trusted"
         case urllib3.exceptions.ProxyError():
             return "the proxy refused"
         case urllib3.exceptions.NewConnectionError():
             return "the connection was refused"
+        case urllib3.exceptions.TimeoutError():
+            return "no answer in time"
         case urllib3.exceptions.ResponseError():
             return "it redirects too often"
         case urllib3.exceptions.ProtocolError():

@@ -32,7 +32,7 @@ _GZIP = b"\x1f\x8b"
 
 class _DockerArchiveItem(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     config: str
-    layers: tuple[str, ...]
+    layers: tuple[str, ...] | None = None
     repo_tags: tuple[str, ...] | None = None
 
 
@@ -106,10 +106,11 @@ def _read_docker_archive(path: Path, store: BlobStore, architecture: str, create
     config = parse_config(member(item.config).read(MAX_CONFIG_BYTES), name=f"the config of {path}")
     if config.architecture != architecture:
         raise InputError(f"{path} is an image for {config.os}/{config.architecture}, not linux/{architecture}")
-    if len(config.rootfs.diff_ids) != len(item.layers):
-        raise HostileInputError(f"{path} has {len(item.layers)} layers and {len(config.rootfs.diff_ids)} diff ids")
+    names = item.layers or ()
+    if len(config.rootfs.diff_ids) != len(names):
+        raise HostileInputError(f"{path} has {len(names)} layers and {len(config.rootfs.diff_ids)} diff ids")
     layers = []
-    for name, diff_id in zip(item.layers, config.rootfs.diff_ids, strict=True):
+    for name, diff_id in zip(names, config.rootfs.diff_ids, strict=True):
         layer = _packed_layer(member(name), store, name=f"{path.name}:{name}", created_by=f"{path.name}:{name}")
         if layer.diff_id != diff_id:
             raise HostileInputError(f"the layer {name} of {path} does not have the diff id that its config names")
