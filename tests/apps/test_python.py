@@ -141,6 +141,8 @@ def write(root: Path, layers: AppLayers) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if entry.path == "opt/venv/bin/python":
             path.symlink_to(os.path.realpath(sys.executable))
+        elif entry.path == "opt/venv/pyvenv.cfg":
+            path.write_text(f"home = {Path(os.path.realpath(sys.executable)).parent}\n")
         elif entry.type is FileType.SYMLINK:
             path.symlink_to(entry.link)
         elif entry.is_file:
