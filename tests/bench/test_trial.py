@@ -118,6 +118,20 @@ def test_failures_are_told_and_harm_no_other(sandbox: Sandbox, python_root: Path
     assert absent.reason == "the service could not be started: the program /bin/absent is not in the image"
 
 
+def test_a_secret_that_a_service_prints_is_masked(sandbox: Sandbox, python_root: Path) -> None:
+    loud = ServiceUnderTest(
+        name="loud",
+        root=python_root,
+        argv=(INTERPRETER, "-I", "-c", "import os, sys; print(dict(os.environ)); sys.exit('no ' + os.environ['KEY'])"),
+        env={"KEY": "hunter2-hunter2"},
+        secrets=("hunter2-hunter2",),
+    )
+    (failure,) = run(sandbox, [loud]).values()
+    assert isinstance(failure, Failure)
+    assert "no ***" in failure.output
+    assert "hunter2" not in repr(failure)
+
+
 def test_bad_answers_are_a_failure(sandbox: Sandbox, python_root: Path) -> None:
     (failure,) = run(sandbox, [candidate("bad", python_root)], load=("/", "/often-bad")).values()
     assert isinstance(failure, Failure)

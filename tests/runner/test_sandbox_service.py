@@ -122,7 +122,7 @@ def test_one_that_needs_too_much_memory_is_killed_and_told(
         ending = service.wait_until_healthy()
     assert isinstance(ending, Ending)
     assert ending.reason == "was killed: it needed more than 100 MiB of memory"
-    assert ending.output[-1].startswith("line ")
+    assert ending.output[-1].startswith("line")  # it was cut off while it wrote
 
 
 def test_much_output_neither_blocks_nor_is_kept(sandbox: Sandbox, python_root: Path) -> None:

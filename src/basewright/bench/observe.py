@@ -15,6 +15,7 @@ REST_SECONDS = 0.25
 WARM_UP_SECONDS = 0.3
 _QUALIFYING_SECONDS = 0.2
 _PATIENCE_SECONDS = 10.0
+_SHORTEST_SECRET = 4
 _DRAIN_SECONDS = 60.0
 """What the load script may take beyond its phases: answers that are still to come, and a late rate."""
 GENERATOR_LIMIT = 0.7
@@ -24,7 +25,8 @@ _ABSOLUTE_PATH = re.compile(r"(?<![\w./])/[\w.+@-]+(?:/[\w.+@-]+)*")
 
 
 class ServiceUnderTest(msgspec.Struct, frozen=True, kw_only=True):
-    """A candidate's image as it is run: `root` is its root filesystem on disk, `env` all of its variables."""
+    """A candidate's image as it is run: `root` is its root filesystem on disk, `env` all of its variables. `secrets`
+    are values of those that are masked in everything that the service printed."""
 
     name: str
     root: Path
@@ -33,6 +35,14 @@ class ServiceUnderTest(msgspec.Struct, frozen=True, kw_only=True):
     user: str = ""
     cwd: str = "/"
     bytecode: bool | None = None
+    secrets: tuple[str, ...] = ()
+
+    def mask(self, text: str) -> str:
+        """`text` without the secrets; those of fewer than four characters are no secrets, and stand everywhere."""
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            if len(secret) >= _SHORTEST_SECRET:
+                text = text.replace(secret, "***")
+        return text
 
 
 class Phase(msgspec.Struct, frozen=True, kw_only=True):

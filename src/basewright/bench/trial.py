@@ -3,6 +3,8 @@
 import random
 from collections.abc import Sequence
 
+import msgspec
+
 from basewright._process import Process
 from basewright.bench.contention import Contention
 from basewright.bench.observe import Bed, Qualified, ServiceUnderTest, bad_answers, observe, qualify
@@ -72,7 +74,7 @@ class _Trials:
         self._progress(f"starting {tested.name}")
         qualified = qualify(self._bed, tested)
         if isinstance(qualified, Ending):
-            self._failures[tested.name] = _failure(qualified)
+            self._failures[tested.name] = _failure(tested, qualified)
         else:
             self.living[tested.name] = (tested, qualified)
 
@@ -86,7 +88,9 @@ class _Trials:
             sample = observe(self._bed, tested, writable_root=not qualified.read_only_root)
             if isinstance(sample, Ending):
                 del self.living[name]
-                self._failures[name] = _failure(sample, where=f" (round {number} of {self._bed.settings.rounds})")
+                self._failures[name] = _failure(
+                    tested, sample, where=f" (round {number} of {self._bed.settings.rounds})"
+                )
             else:
                 samples[name] = sample
         return samples
@@ -97,11 +101,11 @@ class _Trials:
         if name in self._failures:
             return self._failures[name]
         _, qualified = self.living[name]
-        samples = tuple(each[name] for each in self.rounds)
+        samples = self._samples(name)
         good, bad = sum(sample.good for sample in samples), sum(sample.bad for sample in samples)
         examples = tuple(example for sample in samples for example in sample.bad_examples)
         if reason := bad_answers(good, bad, examples):
-            return Failure(kind=FailureKind.FAILED, reason=f"the service {reason}")
+            return Failure(kind=FailureKind.FAILED, reason=f"the service {tested.mask(reason)}")
         ratios, medians = self._ratios(name)
         return RunFacts(
             runner=self._description,
@@ -118,6 +122,9 @@ class _Trials:
             repeated_rounds=self.repeated,
         )
 
+    def _samples(self, name: str) -> tuple[RunSample, ...]:
+        return _without_throughput(tuple(each[name] for each in self.rounds))
+
     def _ratios(self, name: str) -> tuple[dict[str, tuple[float, ...]], dict[str, float]]:
         settings = {tested.bytecode for tested, _ in self.living.values() if tested.bytecode is not None}
         ratios: dict[str, tuple[float, ...]] = {}
@@ -125,9 +132,9 @@ class _Trials:
         for field in _COMPARED:
             if field == "start_seconds" and len(settings) > 1:
                 continue  # with and without bytecode are two different things to start
+            columns = {other: [_number(sample, field) for sample in self._samples(other)] for other in self.living}
             rounds = [
-                {other: _number(sample, field) for other, sample in each.items() if other in self.living}
-                for each in self.rounds
+                {other: values[number] for other, values in columns.items()} for number in range(len(self.rounds))
             ]
             by_name, middle = ratios_to_median(rounds)
             if middle is not None and name in by_name:
@@ -140,6 +147,17 @@ def _number(sample: RunSample, field: str) -> float | None:
     return value
 
 
-def _failure(ending: Ending, *, where: str = "") -> Failure:
-    kind = FailureKind.INCOMPLETE if ending.by_machine else FailureKind.FAILED
-    return Failure(kind=kind, reason=f"the service {ending.reason}{where}", output=ending.output)
+def _failure(tested: ServiceUnderTest, ending: Ending, *, where: str = "") -> Failure:
+    return Failure(
+        kind=FailureKind.INCOMPLETE if ending.by_machine else FailureKind.FAILED,
+        reason=f"the service {tested.mask(ending.reason)}{where}",
+        output=tuple(tested.mask(line) for line in ending.output),
+    )
+
+
+def _without_throughput(samples: tuple[RunSample, ...]) -> tuple[RunSample, ...]:
+    """Where the generator was the bottleneck in one round, the others were the slow ones: their throughput alone would be
+    too low."""
+    if all(sample.requests_per_second is not None for sample in samples):
+        return samples
+    return tuple(msgspec.structs.replace(sample, requests_per_second=None) for sample in samples)
