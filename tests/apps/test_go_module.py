@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from basewright.apps.go_module import find_module, parse_mod_file
+from basewright.apps.go_module import absolute_workspace, find_module, parse_mod_file
 from basewright.apps.go_package import find_main_package
 from basewright.errors import InputError
 from basewright.strategy import Candidate, GoApp, ScratchBase
@@ -178,3 +178,23 @@ def test_a_package_outside_the_module_is_refused(tmp_path: Path, text: str) -> N
     chosen = candidate(package=text)
     with pytest.raises(InputError, match='candidate "go-static"'):
         find_main_package(find_module(tmp_path, chosen), chosen, "amd64")
+
+
+def test_a_workspace_can_be_read_from_another_place(tmp_path: Path) -> None:
+    lines = [
+        "go 1.24 // why",
+        "use ./go",
+        "use (",
+        '\t"./my lib"',
+        ")",
+        "replace y v1.0.0 => ./y",
+        "replace z => w v1.2.3",
+    ]
+    write(tmp_path, {"go.work": "\n".join(lines)})
+    assert absolute_workspace(tmp_path).splitlines() == [
+        "go 1.24",
+        f"use {tmp_path}/go",
+        f'use "{tmp_path}/my lib"',
+        f"replace y v1.0.0 => {tmp_path}/y",
+        "replace z => w v1.2.3",
+    ]

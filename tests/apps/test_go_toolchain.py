@@ -38,6 +38,7 @@ DATES = {
         ("1.24", GoWords(prefix="1.24")),
         ("go1.24.13", GoWords(exact="1.24.13")),
         ("1.25rc1", GoWords(exact="1.25rc1")),
+        ("1.20.0", GoWords(exact="1.20")),
     ],
 )
 def test_words_name_a_release_or_a_line(text: str, words: GoWords) -> None:

@@ -15,7 +15,7 @@ import pytest
 from basewright._http import PooledHttp
 from basewright._process import HostProcess
 from basewright.apps.app import AppLayers, AppTarget
-from basewright.apps.go import GoApplication, build_go, go_application, resolve_go
+from basewright.apps.go import GoApplication, build_go, go_application, is_current, resolve_go
 from basewright.apps.go_command import find_go
 from basewright.ecosystems.golang import parse_go_binary
 from basewright.errors import BuildFailedError, InputError, OutOfReachError
@@ -216,6 +216,30 @@ def test_a_workspace_and_a_local_module_take_part(tmp_path: Path, cache: Path, h
     assert prepared.compile(tmp_path / "copy").data != prepared.compile().data
 
 
+def test_a_workspace_whose_hashes_are_incomplete_is_not_written_to(tmp_path: Path, cache: Path, here: LockedGo) -> None:
+    root = with_hash(tmp_path / "r")
+    main = HASH_MAIN.replace("import (", 'import (\n\t"example.com/words"').replace(
+        "greeting,", "greeting + words.Hello,"
+    )
+    words = "module example.com/words\n\ngo 1.21\n\nrequire github.com/cespare/xxhash/v2 v2.2.0\n"
+    for name, text in {
+        "go/main.go": main,
+        "words/go.mod": words,
+        "words/words.go": 'package words\n\nconst Hello = "hello from words"\n',
+        "go.work": "go 1.21\n\nuse (\n\t./go\n\t./words\n)\n",
+    }.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text)
+    before = snapshot(root)
+    prepared = application(root, here, cache)
+    assert b"hello from words" in prepared.compile().data
+    copy = tmp_path / "copy"
+    prepared.copy_to(copy)
+    assert prepared.edit_dependency(copy, "one") is not None
+    assert prepared.compile(copy).data != prepared.compile().data
+    assert snapshot(root) == before
+
+
 def test_a_vendor_folder_is_built_from_without_a_network(
     tmp_path: Path, cache: Path, here: LockedGo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,7 +254,11 @@ def test_a_vendor_folder_is_built_from_without_a_network(
             "go/vendor/example.com/words/words.go": 'package words\n\nconst Hello = "vendored hello"\n',
         },
     )
-    assert b"vendored hello" in binary(build(root, here, cache))
+    prepared = application(root, here, cache)
+    assert b"vendored hello" in prepared.compile().data
+    prepared.copy_to(tmp_path / "copy")
+    assert prepared.edit_dependency(tmp_path / "copy", "one") is not None
+    assert prepared.compile(tmp_path / "copy").data != prepared.compile().data
 
 
 def test_edits_in_a_copy_change_the_binary_and_nothing_else(tmp_path: Path, cache: Path, here: LockedGo) -> None:
@@ -334,7 +362,12 @@ def test_go_mod_decides_where_the_candidate_is_silent(tmp_path: Path, here: Lock
         )
 
     assert resolved(None) == LockedGo(toolchain="1.24.3", source="go.mod's 1.24.3 names it")
+    for toolchain, words, current in (
+        *(("1.24.3", None, True), ("1.24.4", None, False), ("1.24.2", "1.24", False), ("1.24.9", "1.24", True)),
+        *(("1.25.0", "golang:1.24-alpine", False), ("1.25.0", "golang:alpine", True)),
+    ):
+        assert is_current(root, candidate(toolchain=words), LockedGo(toolchain=toolchain, source="")) is current
     with pytest.raises(InputError, match=r"go\.mod asks for Go 1\.24\.3 or newer, the toolchain is 1\.23\.1"):
         resolved("golang:1.23.1-alpine")
-    with pytest.raises(InputError, match=r"older than 1\.18"):
+    with pytest.raises(InputError, match=r"older than 1\.19"):
         resolved("1.17.1")

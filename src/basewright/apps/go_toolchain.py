@@ -20,8 +20,8 @@ from basewright._http import Http
 from basewright.ecosystems.golang import GoVersion
 from basewright.errors import BasewrightError, InputError, OutOfReachError
 
-OLDEST = GoVersion("1.18")
-"""The first Go that writes its settings into a binary, and knows -buildvcs."""
+OLDEST = GoVersion("1.19")
+"""The first Go whose `go list` tells chosen fields; 1.18 began to write settings into binaries."""
 MAX_LIST_BYTES = 8 << 20
 _MODULE = "golang.org/toolchain"
 
@@ -36,6 +36,12 @@ class GoWords(msgspec.Struct, frozen=True, kw_only=True):
     exact: str | None = None
     prefix: str = ""
     variant: str = ""
+
+    def allows(self, version: GoVersion) -> bool:
+        """Whether a release is one of those that were asked for, newest or not."""
+        if self.exact is not None:
+            return version == GoVersion(self.exact)
+        return not self.prefix or self.prefix in (version.line, version.line.partition(".")[0])
 
 
 _IMAGE = re.compile(
@@ -69,7 +75,14 @@ def parse_toolchain(text: str, where: str) -> GoWords:
 
 def _words(version: str, variant: str) -> GoWords:
     exact = version.count(".") == 2 or re.search(r"rc|beta", version) is not None
-    return GoWords(exact=version, variant=variant) if exact else GoWords(prefix=version, variant=variant)
+    if exact:
+        return GoWords(exact=_release_name(version), variant=variant)
+    return GoWords(prefix=version, variant=variant)
+
+
+def _release_name(version: str) -> str:
+    """Before 1.21 the first release of a line had two numbers: 1.20, and no 1.20.0."""
+    return version.removesuffix(".0") if GoVersion(version) < GoVersion("1.21") else version
 
 
 def words_of_version(version: GoVersion) -> GoWords:
@@ -93,7 +106,7 @@ def newest_release(words: GoWords, *, release_dates: ReleaseDates, listed: Itera
             version = GoVersion(text)
         except ValueError:
             continue
-        if not version.is_release or version.is_prerelease or not _allowed(version, words.prefix):
+        if not version.is_release or version.is_prerelease or not words.allows(version):
             continue
         if best is None or best[0] < version:
             best = (version, source)
@@ -102,11 +115,7 @@ def newest_release(words: GoWords, *, release_dates: ReleaseDates, listed: Itera
             f"no release of Go {words.prefix or 'at all'} is known here, and the module proxy names none",
             hint='name a full version, such as toolchain = "1.24.13"',
         )
-    return str(best[0]), best[1]
-
-
-def _allowed(version: GoVersion, prefix: str) -> bool:
-    return not prefix or version.line == prefix or version.line.partition(".")[0] == prefix
+    return _release_name(str(best[0])), best[1]
 
 
 def fetch_toolchains(goproxy: str, http: Http) -> frozenset[str]:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from basewright.apps.go import BUILD_FLAGS, WORKING_DIRECTORY, binary_name
+from basewright.apps.go import BUILD_FLAGS, WORKING_DIRECTORY
+from basewright.apps.go_binary import binary_name
 from basewright.apps.go_module import GoModuleFolder, find_module
 from basewright.apps.go_package import find_main_package
 from basewright.apps.go_toolchain import parse_toolchain
