@@ -287,7 +287,7 @@ def _why(error: Exception) -> str:
         case urllib3.exceptions.ProxyError():
             return "the proxy refused"
         case urllib3.exceptions.NewConnectionError():
-            return "the connection was refused"
+            return "the connection was refused" if "refused" in str(cause) else "no connection can be made"
         case urllib3.exceptions.TimeoutError():
             return "no answer in time"
         case urllib3.exceptions.ResponseError():

@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -182,6 +183,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that goes away is no error here."""
+
+
 def _basic() -> str:
     return "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
@@ -191,12 +197,14 @@ def _error(code: str, message: str) -> bytes:
 
 
 @contextmanager
-def running_registry(*, name: str = "127.0.0.1") -> Iterator[Registry]:
-    """A registry that answers; `host` is its `name:port`."""
+def running_registry(*, name: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[Registry]:
+    """A registry that answers, over TLS where it is given a context; `host` is its `name:port`."""
     registry = Registry()
     handler = type("Handler", (_Handler,), {"registry": registry})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     registry.host = f"{name}:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
