@@ -252,3 +252,19 @@ def test_pip_settings_are_handed_on(home: Path, monkeypatch: pytest.MonkeyPatch,
         locked = resolve(home)
         assert versions(locked) == {"tool": "1.5"} and "/simple/tool/" in private.requests
         assert b"hunter2" not in msgspec.json.encode(locked)
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_folder_of_wheels(
+    home: Path, index: PackageIndex, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, offline: bool
+) -> None:
+    name, data = make_wheel("tool", "1.5")
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / name).write_bytes(data)
+    monkeypatch.delenv("UV_DEFAULT_INDEX")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    monkeypatch.setenv("PIP_NO_INDEX" if offline else "PIP_INDEX_URL", "1" if offline else index.url)
+    (home / "app/requirements.txt").write_text("tool\n")
+    locked = resolve(home)
+    assert [each.name for each in locked.requirements[0].files] == [name]
+    assert str(tmp_path).encode() not in msgspec.json.encode(locked)

@@ -19,8 +19,10 @@ from basewright._http import redact
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s`'\"<>)\]]+")
 _UV_INDEX_KEYS = ("index", "index-url", "default-index", "extra-index-url", "find-links", "no-index")
+NO_INDEX = "UV_NO_INDEX"
+"""uv has an option for it and no variable of this name: whoever runs uv has to say it."""
 _UV_INDEX_VARIABLES = (
-    "UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX",
+    "UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", NO_INDEX,
 )  # fmt: skip
 # What would send uv to another folder, project or interpreter than the one that is asked about.
 _DROPPED = (
@@ -49,7 +51,7 @@ def uv_environment(environment: Mapping[str, str], folder: Path) -> dict[str, st
     if links:
         result["UV_FIND_LINKS"] = ",".join(links)
     if pip.get("no-index", "").lower() in ("1", "true", "yes", "on"):
-        result["UV_NO_INDEX"] = "1"
+        result[NO_INDEX] = "1"
     return result
 
 

@@ -215,15 +215,19 @@ def _locked(found: DependencyFile, lock: Pylock) -> Iterator[LockedRequirement]:
 def _locked_files(found: DependencyFile, name: str, package: PylockPackage) -> Iterator[LockedFile]:
     given = found.hashes.get(name)
     first_seen = found.kind in ("requirements.txt", "pyproject.toml") and given is None
-    files = sorted(package.files, key=lambda each: each.file_name)
+    files = sorted(package.files, key=lambda each: (each.file_name, each.hashes.get("sha256", "")))
     kept = [each for each in files if given is None or each.hashes.get("sha256") in given]
     if files and not kept:
         raise InputError(
             f"{found.name}: no file of {name} {package.version} on the index has a hash that is given for it",
             hint="compile the hashes anew, for this version",
         )
+    seen: set[tuple[str, str]] = set()
     for file in kept:
         sha256 = file.hashes.get("sha256", "")
+        if (file.file_name, sha256) in seen:  # an index and a find-links folder may both have it
+            continue
+        seen.add((file.file_name, sha256))
         if not _SHA256.fullmatch(sha256):
             raise InputError(f"{found.name}: {file.file_name} has no SHA-256 digest")
         yield LockedFile(name=file.file_name, sha256=sha256, first_seen=first_seen)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from basewright._process import Completed, Process
-from basewright.apps.python_index import Credentials, uv_environment
+from basewright.apps.python_index import NO_INDEX, Credentials, uv_environment
 from basewright.errors import BasewrightError, InputError, OutOfReachError
 
 RESOLVE_SECONDS = 600.0
@@ -44,8 +44,9 @@ class Uv:
         self, arguments: Sequence[str], *, cwd: Path | None = None, extra: Mapping[str, str] | None = None
     ) -> Completed:
         """Runs to the end; the status is the caller's to read. The interpreter is always ours: it only runs builds."""
+        no_index = ("--no-index",) if self.environment.get(NO_INDEX) and arguments[0] != "export" else ()
         return self._process.run(
-            (_program(), *arguments, "--python", sys.executable),
+            (_program(), *arguments, *no_index, "--python", sys.executable),
             timeout_seconds=RESOLVE_SECONDS,
             cwd=cwd or self.folder,
             env={**self.environment, **(extra or {})},
