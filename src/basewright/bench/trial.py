@@ -156,8 +156,8 @@ def _failure(tested: ServiceUnderTest, ending: Ending, *, where: str = "") -> Fa
 
 
 def _without_throughput(samples: tuple[RunSample, ...]) -> tuple[RunSample, ...]:
-    """Where the generator was the bottleneck in one round, the others were the slow ones: their throughput alone would be
-    too low."""
+    """Where the generator was the bottleneck in one round, the other rounds were the slow ones: alone they would be
+    too low a throughput."""
     if all(sample.requests_per_second is not None for sample in samples):
         return samples
     return tuple(msgspec.structs.replace(sample, requests_per_second=None) for sample in samples)

@@ -128,14 +128,14 @@ def _change_root() -> bool:
         ns.pivot_root(".", ".")
         return True
     except OSError:
-        # On an initramfs, and in a chroot, the root cannot be pivoted. CAP_SYS_CHROOT is given up later on.
+        # An initramfs cannot be pivoted away from. CAP_SYS_CHROOT, which leads out again, is given up later on.
         os.chroot(".")
         return False
 
 
 def _stack_writable_root(program: Program, upper: int | None) -> None:
     """Leaves the working directory on a writable root over the image's: an overlay, else a copy in memory."""
-    lower = os.open(program.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    lower = os.open(program.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     stage = os.path.dirname(program.root.rstrip("/"))
     stage = "/tmp" if stage in ("", "/") else stage
     size = f"size={program.memory_bytes}"
@@ -198,7 +198,7 @@ def _copy_tree(source: int, target: str) -> None:
             os.chown(path, status.st_uid, status.st_gid, follow_symlinks=False)
         if kind != 0o120000:
             os.chmod(path, status.st_mode & 0o1777)
-            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
 
 
 def _copy_file(name: str, source: int, path: str) -> None:

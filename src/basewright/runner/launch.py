@@ -107,7 +107,7 @@ def try_namespaces(*, user_namespace: bool) -> str:
             ns.mount("tmpfs", "/tmp", "tmpfs", ns.MS_NOSUID | ns.MS_NODEV, "size=4096")
             os.write(result_write, b"K")
         except OSError as error:
-            os.write(result_write, f"{step}: {error.strerror}".encode())
+            os.write(result_write, f"{step}: {os.strerror(error.errno or 0)}".encode())
         finally:
             os._exit(0)
     os.close(result_write)

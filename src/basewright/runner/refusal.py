@@ -35,7 +35,7 @@ def _mend(refusal: str) -> tuple[str, str]:
             "start the container with --security-opt seccomp=unconfined --security-opt apparmor=unconfined "
             "--security-opt systempaths=unconfined, or run basewright outside of it",
         )
-    if refusal.startswith("user namespace: Operation not permitted") and _in_chroot():
+    if "Operation not permitted" in refusal and _in_chroot():
         return "a chroot may not make user namespaces", "enter the directory by pivot_root or an engine, not by chroot"
     return (
         f"this machine refuses namespaces ({refusal})",

@@ -172,13 +172,14 @@ class _Service:
         self._limits = limits
         self._counters_from = ""
         self._number = 0
+        self._ended: Ending | None = None
 
     @property
     def counters_from(self) -> str:
         return self._counters_from
 
     def wait_until_healthy(self) -> Healthy | Ending:
-        while True:
+        while self._ended is None:
             event = self._session.next_event(self._health.timeout_seconds + ANSWER_SECONDS)
             match event:
                 case Started():
@@ -189,6 +190,7 @@ class _Service:
                     return self._ending(event)
                 case _:
                     continue
+        return self._ended
 
     def _probed(self, event: Probed) -> Healthy | Ending:
         try:
@@ -210,12 +212,16 @@ class _Service:
         return f"{nothing}; it listens on {others}" if others else nothing
 
     def counters(self) -> Counters | Ending:
+        if self._ended is not None:
+            return self._ended
         event = self._ask(do="counters")
         if isinstance(event, Counted):
             return Counters(**msgspec.structs.asdict(event))
         return self._ending(event)
 
     def run_beside(self, script: Path, request: str, *, timeout_seconds: float) -> BesideAnswer | Ending:
+        if self._ended is not None:
+            return self._ended
         self._number += 1
         event = self._ask(
             do="beside", number=self._number, argv=python_command(script), request=request, timeout=timeout_seconds
@@ -236,26 +242,30 @@ class _Service:
         return self._session.next_event((seconds if isinstance(seconds, int | float) else 0.0) + ANSWER_SECONDS)
 
     def stop(self) -> Ending:
+        if self._ended is not None:
+            return self._ended
         self._session.send(do="stop")
         event = self._session.next_event(ANSWER_SECONDS)
         while not isinstance(event, Finished | Refused):
             event = self._session.next_event(ANSWER_SECONDS)
-        self._session.close()
         return self._ending(event)
 
     def _ending(self, event: Events) -> Ending:
         self._session.close()
         match event:
             case Refused():
-                return Ending(
+                self._ended = Ending(
                     reason=f"could not be started: {event.reason}",
                     output=_last_lines(event.output),
                     by_machine=event.by_machine,
                 )
             case Finished():
-                return Ending(reason=_how(event, self._limits), output=_last_lines(event.output), written=event.written)
+                self._ended = Ending(
+                    reason=_how(event, self._limits), output=_last_lines(event.output), written=event.written
+                )
             case _:
                 raise OutOfReachError("the sandbox answered out of turn")
+        return self._ended
 
     def __enter__(self) -> Self:
         return self
