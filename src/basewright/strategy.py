@@ -60,9 +60,7 @@ Name = Annotated[
 ]
 UrlPath = Annotated[
     str,
-    msgspec.Meta(
-        pattern=r"\A/[!-~]{0,4095}\Z", description="a path that starts with `/`, percent-encoded where needed"
-    ),
+    msgspec.Meta(pattern=r"\A/[!-~]{0,4095}\Z", description="a path that starts with `/`, without spaces"),
 ]
 PackageName = Annotated[
     str, msgspec.Meta(pattern=r"\A[a-z0-9][a-z0-9+._-]{0,255}\Z", description="the name of a package")
