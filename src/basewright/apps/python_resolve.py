@@ -40,15 +40,18 @@ _GROUP = re.compile(r"(['\"])(?P<name>[^'\"]+)\1\s+in\s+(?P<set>dependency_group
 def is_current(
     strategy_directory: Path, app: PythonApp, locked: LockedPython, *, targets: Sequence[tuple[Platform, str | None]]
 ) -> bool:
-    """Whether a lock still answers the dependency file, for the Pythons of all targets. Raises InputError."""
+    """Whether a lock still answers the dependency file, for the Pythons of all targets (none: those that it was made
+    for). Raises InputError."""
     found = find_dependency_file(strategy_directory, app)
     if found is None:
         return locked.source == "" and not locked.requirements
     local = [strategy_directory / each for each in locked.local_projects]
     if (locked.source, locked.source_sha256) != (found.name, found.sha256(local)):
         return False
-    return found.kind in ("uv.lock", "pylock.toml") or version_within(
-        f"{_floor(found.requires_python, targets)}.99", locked.requires_python
+    return (
+        not targets
+        or found.kind in ("uv.lock", "pylock.toml")
+        or version_within(f"{_floor(found.requires_python, targets)}.99", locked.requires_python)
     )
 
 

@@ -17,6 +17,7 @@ from basewright.strategy import Strategy
 _BASE_NAME = "org.opencontainers.image.base.name"
 _BASE_DIGEST = "org.opencontainers.image.base.digest"
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_SEARCH_PATHS = ("PATH", "PYTHONPATH")
 NONROOT_USER = f"{NONROOT}:{NONROOT}"
 
 
@@ -119,15 +120,18 @@ def _annotations(base: BaseImage) -> dict[str, str]:
 
 
 def _env(base: tuple[str, ...] | None, app: Mapping[str, str], service: Mapping[str, str]) -> tuple[str, ...]:
-    """The base's variables, the app's over them, the strategy's over both; the app's PATH goes before the base's."""
-    variables = dict(each.split("=", 1) for each in base or () if "=" in each)
-    merged = {**variables, **app}
-    if "PATH" in app and variables.get("PATH"):
-        own = [each for each in app["PATH"].split(":") if each not in variables["PATH"].split(":")]
-        merged["PATH"] = ":".join([*own, variables["PATH"]])
+    """The base's variables, the app's over them, the strategy's over both. Search paths are joined, the app's before
+    the base's and the strategy's before the app's."""
+    merged = dict(each.split("=", 1) for each in base or () if "=" in each)
+    for variables in (app, service):
+        for name, value in variables.items():
+            merged[name] = _joined(value, merged.get(name, "")) if name in _SEARCH_PATHS else value
     merged.setdefault("PATH", _DEFAULT_PATH)
-    merged.update(service)
     return tuple(f"{name}={value}" for name, value in merged.items())
+
+
+def _joined(first: str, second: str) -> str:
+    return ":".join(dict.fromkeys(each for each in f"{first}:{second}".split(":") if each))
 
 
 def _accounts(tree: Tree) -> list[Entry]:

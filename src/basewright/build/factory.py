@@ -6,6 +6,7 @@ import msgspec
 
 from basewright.apps.app import AppTarget
 from basewright.apps.go import go_application, resolve_go
+from basewright.apps.go import is_current as is_current_go
 from basewright.apps.python import python_packages
 from basewright.apps.python_resolve import is_current, resolve_python
 from basewright.bases.base import BaseImage, UnreachableBase
@@ -53,7 +54,8 @@ def _is_locked(strategy: Strategy, option: Option, lock: Lock) -> bool:
     if lock.bytecode.get(option.name) != option.bytecode:
         return False
     if isinstance(candidate.app, GoApp):
-        return go_key(candidate) in lock.go
+        toolchain = lock.go.get(go_key(candidate))
+        return toolchain is not None and is_current_go(strategy.directory, candidate, toolchain)
     locked = lock.python.get(python_key(candidate.app))
     return locked is not None and is_current(strategy.directory, candidate.app, locked, targets=())
 
@@ -89,7 +91,8 @@ def _attempt(workshop: Workshop, option: Option, work: Callable[[Workshop, Optio
 
 def _lock_go(workshop: Workshop, option: Option) -> None:
     key, world = go_key(option.candidate), workshop.world
-    if key in workshop.lock.go:
+    known = workshop.lock.go.get(key)
+    if known is not None and is_current_go(workshop.strategy.directory, option.candidate, known):
         return
     locked = resolve_go(
         workshop.strategy.directory,

@@ -75,6 +75,7 @@ class PythonWork:
         directory = self._strategy.directory.resolve()
         repository = repository_of(directory)
         shutil.copytree(repository, folder, symlinks=True, ignore=_IGNORED)
+        (folder / ".git").mkdir(exist_ok=True)  # so that the copy ends where the repository does
         self._copied = folder / directory.relative_to(repository)
 
     def edit_application(self, text: str) -> None:
