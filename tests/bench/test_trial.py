@@ -63,7 +63,10 @@ def test_two_services_are_compared(sandbox: Sandbox, python_root: Path) -> None:
     assert "PSS" in plain.counters
     assert all(value > 1 for value in late.ratios["start_seconds"])
     assert len(plain.ratios["cpu_seconds_per_1000"]) == 2
-    assert plain.round_medians.keys() == plain.ratios.keys() == late.ratios.keys()
+    for facts in (plain, late):
+        assert facts.round_medians.keys() == facts.ratios.keys()
+        throughputs = {sample.requests_per_second is None for sample in facts.samples}
+        assert len(throughputs) == 1  # in all rounds, or, where the generator was the bottleneck in one, in none
     for sample in (*plain.samples, *late.samples):
         assert sample.good > 10
         assert sample.bad == 0
