@@ -30,42 +30,42 @@ def flatten(layers: Sequence[Iterable[Entry]]) -> Flattened:
     stack = _Stack()
     for layer in layers:
         stack.put(tuple(layer))
-    tree = Tree()
-    for path in sorted(stack.entries):
-        tree.add(stack.entries[path])
-    return Flattened(tree=tree, wasted_bytes=stack.wasted_bytes)
+    return Flattened(tree=Tree(stack.entries), wasted_bytes=stack.wasted_bytes)
 
 
 class _Content:
-    """The bytes of one regular file: the layer that brought them, and how many names show them."""
+    """The bytes of a regular file with several names: the layer that brought them, and how many names show them."""
 
     __slots__ = ("layer", "names", "size")
 
     def __init__(self, layer: int, size: int) -> None:
-        self.layer, self.size, self.names = layer, size, 0
+        self.layer, self.size, self.names = layer, size, 1
 
 
 class _Stack:
-    """Entries by path, the names in every directory, and whose content every file shows."""
+    """Entries by path, and what it takes to hide them and to count what was hidden."""
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
         self.wasted_bytes = 0
-        self._children: dict[str, set[str]] = {}
-        self._contents: dict[str, _Content] = {}
+        self._layer = -1
+        self._fresh: set[str] = set()
+        """The files that the layer at hand brought itself."""
+        self._linked: dict[str, _Content] = {}
+        self._children: dict[str, set[str]] | None = None
+        """The names in every folder, kept from when a folder is hidden first: most images hide none."""
         self._landed: dict[str, str] = {}
         """Folder → where its names land; forgotten when a symbolic link comes or goes."""
-        self._layer = -1
 
     def put(self, layer: Sequence[Entry]) -> None:
         """Whiteouts first: they hide lower layers only, wherever they stand in their own."""
         self._layer += 1
+        self._fresh.clear()
         for entry in layer:
-            name = entry.path.rpartition("/")[2]
-            if name.startswith(_WHITEOUT):
+            if _WHITEOUT in entry.path and (name := entry.path.rpartition("/")[2]).startswith(_WHITEOUT):
                 self._hide(entry.path, name)
         for entry in layer:
-            if entry.path and not entry.path.rpartition("/")[2].startswith(_WHITEOUT):
+            if entry.path and not (_WHITEOUT in entry.path and entry.path.rpartition("/")[2].startswith(_WHITEOUT)):
                 self._place(entry)
 
     def _hide(self, path: str, name: str) -> None:
@@ -73,46 +73,80 @@ class _Stack:
         if hidden in ("", ".", ".."):
             raise HostileInputError(f"the whiteout {path} hides no name")
         parent = self._through_links(path).rpartition("/")[0]
-        for child in tuple(self._children.get(parent, ())) if name == _OPAQUE else (hidden,):
+        for child in tuple(self._names_in(parent)) if name == _OPAQUE else (hidden,):
             self._drop(_join(parent, child))
+
+    def _names_in(self, folder: str) -> set[str]:
+        if self._children is None:
+            self._children = {}
+            for path in self.entries:
+                parent, _, name = path.rpartition("/")
+                self._children.setdefault(parent, set()).add(name)
+        return self._children.get(folder, set())
 
     def _drop(self, path: str) -> None:
         """Removes a name with what is below it."""
-        parent, _, name = path.rpartition("/")
-        self._children.get(parent, set()).discard(name)
+        if self._children is not None:
+            parent, _, name = path.rpartition("/")
+            self._names_in(parent).discard(name)
         todo = [path]
         while todo:
             path = todo.pop()
-            todo.extend(_join(path, child) for child in self._children.pop(path, ()))
             gone = self.entries.pop(path, None)
-            if gone is not None and gone.type is FileType.SYMLINK:
+            if gone is None:
+                continue
+            if gone.is_directory:
+                todo.extend(_join(path, child) for child in self._names_in(path))
+                if self._children is not None:
+                    self._children.pop(path, None)
+            elif gone.is_file:
+                self._count(path, gone)
+            elif gone.type is FileType.SYMLINK:
                 self._landed.clear()
-            content = self._contents.pop(path, None)
-            if content is not None:
-                content.names -= 1
-                if not content.names and content.layer < self._layer:
-                    self.wasted_bytes += content.size
+
+    def _count(self, path: str, gone: Entry) -> None:
+        """Counts the bytes of a file of a lower layer whose last name went."""
+        content = self._linked.pop(path, None)
+        if content is not None:
+            content.names -= 1
+            wasted = not content.names and content.layer < self._layer
+        else:
+            wasted = path not in self._fresh
+        self._fresh.discard(path)
+        self.wasted_bytes += gone.size if wasted else 0
 
     def _place(self, entry: Entry) -> None:
         """Puts an entry over what is there."""
         path = self._through_links(entry.path)
-        content = _Content(self._layer, entry.size) if entry.is_file else None
+        content = None
         if entry.type is FileType.HARDLINK:
             target = self._through_links(entry.link)
             found = self.entries.get(target)
-            if found is None or found.is_directory:
+            if found is None or found.is_directory or target.startswith(path + "/"):
                 raise HostileInputError(f"the hard link {entry.path} leads to {entry.link}, which is no file there")
             if target == path:
                 return
-            entry, content = found, self._contents.get(target)
+            entry, content = found, self._shared(target, found)
         before = self.entries.get(path)
         if before is not None and not (before.is_directory and entry.is_directory):
             self._drop(path)
         self._make_parents(path)
-        self._keep(msgspec.structs.replace(entry, path=path))
+        self._keep(entry if entry.path == path else msgspec.structs.replace(entry, path=path))
         if content is not None:
-            content.names += 1
-            self._contents[path] = content
+            self._linked[path] = content
+        elif entry.is_file:
+            self._fresh.add(path)
+
+    def _shared(self, path: str, entry: Entry) -> _Content | None:
+        """The content of a file that gets one more name."""
+        if not entry.is_file:
+            return None
+        content = self._linked.get(path)
+        if content is None:
+            layer = self._layer if path in self._fresh else self._layer - 1
+            content = self._linked[path] = _Content(layer, entry.size)
+        content.names += 1
+        return content
 
     def _make_parents(self, path: str) -> None:
         parent = path.rpartition("/")[0]
@@ -129,8 +163,9 @@ class _Stack:
         self.entries[entry.path] = entry
         if entry.type is FileType.SYMLINK:
             self._landed.clear()
-        parent, _, name = entry.path.rpartition("/")
-        self._children.setdefault(parent, set()).add(name)
+        if self._children is not None:
+            parent, _, name = entry.path.rpartition("/")
+            self._children.setdefault(parent, set()).add(name)
 
     def _through_links(self, path: str) -> str:
         """Where a name lands when a directory above it is a symbolic link: inside the root, always."""

@@ -115,12 +115,11 @@ def read_layer(
     with nullcontext() if spool is None else partial_file(spool.parent) as copy:
         stream = _Inflated(file, name=name, compressed_bytes=compressed_bytes, limits=limits, copy=copy)
         chunks = ChunkReader(stream.chunks())
-        reader = TarReader(chunks.read, name=name, max_entries=limits.entries)
+        reader = TarReader(chunks.read, name=name, max_entries=limits.entries, spool=spool_name)
         for member in reader:
             entry = member.entry
-            if entry.is_file:
-                data = b"".join(reader.content()) if keep(entry) else None
-                entry = msgspec.structs.replace(entry, data=data, spool=spool_name, offset=member.offset)
+            if entry.is_file and keep(entry):
+                entry = msgspec.structs.replace(entry, data=b"".join(reader.content()))
             entries.append(entry)
         if copy is not None and spool is not None:
             copy.become(spool)
