@@ -10,8 +10,9 @@ import pytest
 
 from basewright.errors import HostileInputError
 from basewright.oci.blob import BlobStore
+from basewright.oci.filesystem import flatten
 from basewright.oci.layer import LayerContent, LayerLimits, read_layer, write_layer
-from basewright.oci.tree import Tree, directory, file, symlink
+from basewright.oci.tree import Entry, FileType, Tree, directory, file, symlink
 from tests.doubles.image import archive, listing, member, packed, pax, sha256
 
 
@@ -51,6 +52,21 @@ def test_the_same_tree_is_the_same_layer_in_whatever_order_it_was_made(tmp_path:
     for entry in reversed(list(small_tree())):
         other.add(entry)
     assert write_layer(store, small_tree(), created_by="x") == write_layer(store, other, created_by="x")
+
+
+def test_hard_links_stand_after_what_they_lead_to(tmp_path: Path) -> None:
+    store, tree = BlobStore(tmp_path), small_tree()
+    for name, target in (("a", "b"), ("b", "usr/bin/tool"), ("z", "a")):
+        tree.add(Entry(path=name, type=FileType.HARDLINK, mode=0o755, link=target))
+    layer = write_layer(store, tree, created_by="x")
+    members = listing(gzip.decompress(store.read(layer.digest, max_bytes=1 << 20)))
+    assert list(members)[-3:] == ["a", "b", "z"]
+    assert {members[name].linkname for name in "abz"} == {"usr/bin/tool"}
+    with store.open(layer.digest) as file:
+        content = read_layer(file, name="layer", compressed_bytes=layer.descriptor.size)
+    found = flatten([content.entries]).tree.get("a")
+    assert found is not None
+    assert found.size == 4000
 
 
 def test_every_file_has_the_one_date(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Written with libdeflate, whose bytes follow neither processor nor system (ISA-L'
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,7 +20,7 @@ from basewright.oci.image import Layer
 from basewright.oci.manifest import OCI_LAYER_GZIP, Descriptor
 from basewright.oci.stream import ChunkReader, gzip_stream, inflate
 from basewright.oci.tar import MAX_ENTRIES, TarReader, render_end, render_header
-from basewright.oci.tree import Entry, Tree
+from basewright.oci.tree import Entry, FileType, Tree
 
 DEFAULT_EPOCH = 1_704_067_200
 """2024-01-01: the one date of everything where SOURCE_DATE_EPOCH is not set, so that no commit changes a layer."""
@@ -78,7 +79,15 @@ def write_layer(store: BlobStore, tree: Tree, *, created_by: str, epoch: int = D
 
 
 def _tar_pieces(tree: Tree, epoch: int) -> Iterator[bytes]:
-    for entry in tree:
+    """Hard links stand last: engines want what they lead to first."""
+    entries = list(tree)
+    files = (entry for entry in entries if entry.type is not FileType.HARDLINK)
+    links = (
+        msgspec.structs.replace(entry, link=_first_name(tree, entry))
+        for entry in entries
+        if entry.type is FileType.HARDLINK
+    )
+    for entry in chain(files, links):
         yield render_header(entry, epoch=epoch)
         if entry.is_file:
             if entry.data is None or len(entry.data) != entry.size:
@@ -86,6 +95,17 @@ def _tar_pieces(tree: Tree, epoch: int) -> Iterator[bytes]:
             yield entry.data
             yield bytes(-entry.size % 512)
     yield render_end()
+
+
+def _first_name(tree: Tree, entry: Entry) -> str:
+    """The file that a hard link leads to, through any others."""
+    path, seen = entry.link, {entry.path}
+    while (target := tree.get(path)) is not None and target.type is FileType.HARDLINK:
+        if path in seen:
+            raise ValueError(f"the hard link {entry.path} leads back to itself")
+        seen.add(path)
+        path = target.link
+    return path
 
 
 class LayerContent(msgspec.Struct, frozen=True, kw_only=True):
