@@ -35,6 +35,9 @@ def uv_environment(environment: Mapping[str, str], folder: Path) -> dict[str, st
     """The environment to run uv with for a project in `folder`: this one, pip's settings put in where uv has none."""
     result = {name: value for name, value in environment.items() if name not in _DROPPED}
     result |= {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
+    # The certificates that this machine trusts, as every other door of ours does; uv's older name for it comes second.
+    result.setdefault("UV_SYSTEM_CERTS", result.get("UV_NATIVE_TLS", "true"))
+    result.setdefault("UV_NATIVE_TLS", result["UV_SYSTEM_CERTS"])
     pip = _pip_settings(environment)
     for option, variable in (("cert", "SSL_CERT_FILE"), ("client-cert", "SSL_CLIENT_CERT")):
         if pip.get(option) and Path(pip[option]).is_file():
