@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from basewright.cli.options import common_options, directory_option, world_of
-from basewright.cli.talk import Talk
+from basewright.cli.options import common_options, complete_candidate, directory_option, world_of
+from basewright.cli.talk import Talk, print_result
 
 
 @click.command("build")
-@click.argument("candidate")
+@click.argument("candidate", shell_complete=complete_candidate)
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True, help="A folder, or a .tar file.")
 @directory_option
 @click.option("--platform", type=click.Choice(["linux/amd64", "linux/arm64"]), help="Default: the strategy's first.")
@@ -40,6 +40,6 @@ def command(
             update_lock=update_lock,
             world=world_of(talk),
         )
-    click.echo(built.digest)
+    print_result(f"{built.digest}\n")
     for line in built.next_steps:
         click.echo(line, err=True)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from basewright.cli.options import common_options, directory_option, world_of
-from basewright.cli.talk import Talk
+from basewright.cli.options import common_options, complete_candidate, directory_option, world_of
+from basewright.cli.talk import Talk, print_result
 
 
 @click.command("dockerfile")
-@click.argument("candidate")
+@click.argument("candidate", shell_complete=complete_candidate)
 @directory_option
 @common_options
 def command(candidate: str, directory: Path, quiet: bool, verbose: bool, color: bool | None) -> None:
@@ -20,4 +20,4 @@ def command(candidate: str, directory: Path, quiet: bool, verbose: bool, color: 
     strategy = read_strategy(directory)
     with Talk(quiet=quiet, verbose=verbose) as talk:
         text = render_candidate_dockerfile(strategy, candidate, world=world_of(talk))
-    click.echo(text, nl=False)
+    print_result(text)

@@ -1,18 +1,34 @@
 """`basewright evaluate [DIR]`."""
 
-import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from basewright.cli.options import common_options, read_env_file, terminal_width, wants_color, world_of
-from basewright.cli.talk import Talk
+from basewright.cli.options import (
+    common_options,
+    complete_candidate,
+    read_env_file,
+    terminal_width,
+    wants_color,
+    world_of,
+)
+from basewright.cli.talk import Talk, print_result
 from basewright.errors import ExitCode
+
+if TYPE_CHECKING:
+    import datetime
 
 
 @click.command("evaluate")
 @click.argument("directory", type=click.Path(path_type=Path), default=Path())
-@click.option("--only", multiple=True, metavar="CANDIDATE", help="Evaluate this candidate only; may be repeated.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="CANDIDATE",
+    help="Evaluate this candidate only; may be repeated.",
+    shell_complete=complete_candidate,
+)
 @click.option("--no-run", is_flag=True, help="Build, and do not run: what needs a run is not measured.")
 @click.option("--fresh", is_flag=True, help="Measure again, whatever evidence there is.")
 @click.option("--strict", is_flag=True, help="Exit 3 where anything was not measured.")
@@ -29,7 +45,7 @@ def command(
     fresh: bool,
     strict: bool,
     update_lock: bool,
-    as_of: datetime.datetime | None,
+    as_of: "datetime.datetime | None",
     env_file: Path | None,
     seed: int,
     form: str,
@@ -61,7 +77,7 @@ def command(
         text = render_json(evaluation.view)
     else:
         text = render_terminal(evaluation.view, width=terminal_width(), color=wants_color(color))
-    click.echo(text, nl=False, color=True)
+    print_result(text)
     if strict and evaluation.anything_unmeasured and evaluation.exit_code is ExitCode.PASS:
         return ExitCode.COULD_NOT_TELL
     return evaluation.exit_code

@@ -64,17 +64,35 @@ def _run(argv: list[str]) -> int:
         error.show()
         return ExitCode.FIX_INPUT
     except BasewrightError as error:
+        return _told(error, verbose="--verbose" in argv)
+    except SystemExit as exit_:  # click's, after completing words, and with 1 where standard output was closed
+        return ExitCode.COULD_NOT_TELL if exit_.code else ExitCode.PASS
+    except (
+        Exception
+    ) as error:  # a fault of ours must not look like a gate's no, which is what Python's own status 1 says
         if "--verbose" in argv:
-            raise
-        _say(f"error: {error.message}")
-        for line in getattr(error, "output", ()):
-            _say(f"  | {line}")
-        if error.hint:
-            _say(f"hint: {error.hint}")
-        return error.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        return ExitCode.PASS
+            _trace()
+        _say(f"error: basewright itself failed ({type(error).__name__})")  # its words may hold anything
+        _say("hint: run it again with --verbose, and report the traceback")
+        return ExitCode.COULD_NOT_TELL
+
+
+def _told(error: BasewrightError, *, verbose: bool) -> ExitCode:
+    """Says an error, what a program printed, and what to do."""
+    if verbose:
+        _trace()
+    _say(f"error: {error.message}")
+    for line in getattr(error, "output", ()):
+        _say(f"  | {line}")
+    if error.hint:
+        _say(f"hint: {error.hint}")
+    return error.exit_code
+
+
+def _trace() -> None:
+    import traceback
+
+    traceback.print_exc()
 
 
 def _say(text: str) -> None:

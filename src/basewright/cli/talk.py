@@ -1,9 +1,21 @@
-"""What a command says while it works: on stderr, silent where that is no terminal."""
+"""What a command says: while it works on stderr, silent where that is no terminal; its result on stdout."""
 
+import os
 import sys
 import time
 from types import TracebackType
 from typing import Self
+
+import click
+
+
+def print_result(text: str) -> None:
+    """`text` as it is, on standard output. A reader that went away (`| head`) changes no exit code."""
+    try:
+        click.echo(text, nl=False, color=True)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own flush at the end
 
 
 class Talk:
