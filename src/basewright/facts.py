@@ -35,7 +35,6 @@ class Owner(StrEnum):
     RUNTIME = "runtime"
     DEPENDENCIES = "dependencies"
     APPLICATION = "application"
-    UNEXPLAINED = "unexplained"
 
 
 class SizePart(msgspec.Struct, frozen=True, kw_only=True):

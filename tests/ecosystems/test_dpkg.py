@@ -15,7 +15,6 @@ from basewright.ecosystems.dpkg import (
     parse_relations,
     parse_source,
     read_installed,
-    upstream_version,
 )
 from basewright.errors import HostileInputError
 from basewright.oci.tree import Tree, file
@@ -95,13 +94,6 @@ def test_sources_are_named_with_their_own_version() -> None:
     assert parse_source({"Package": "a", "Version": "2", "Source": "b (1)"}) == ("b", "1")
     assert parse_source({"Package": "a", "Version": "2", "Source": "b"}) == ("b", "2")
     assert parse_source({"Package": "a", "Version": "2"}) == ("a", "2")
-
-
-@pytest.mark.parametrize(
-    ("version", "upstream"), [("1:3.13.5-2+deb13u5", "3.13.5"), ("2.41-12", "2.41"), ("13.8", "13.8"), ("2:6", "6")]
-)
-def test_upstream_versions(version: str, upstream: str) -> None:
-    assert upstream_version(version) == upstream
 
 
 def test_installed_packages_come_from_both_databases() -> None:

@@ -28,7 +28,6 @@ class AppTarget(msgspec.Struct, frozen=True, kw_only=True):
     """None where the base's bytes are out of reach."""
     compile_bytecode: Callable[[Mapping[str, bytes]], dict[str, bytes]] | None
     """None: bytecode is not part of the image."""
-    nonroot: int = 65532
 
 
 class AppLayers(msgspec.Struct, frozen=True, kw_only=True):

@@ -106,28 +106,6 @@ def python_env(strategy_directory: Path, app: PythonApp) -> dict[str, str]:
     }
 
 
-def fetch_python(
-    strategy_directory: Path,
-    app: PythonApp,
-    locked: LockedPython,
-    target: AppTarget,
-    *,
-    process: Process,
-    http: Http,
-    cache: Path,
-    progress: Progress,
-) -> int:
-    """Brings the target's wheels into the cache, so that a build after it waits for no network; how many were missing.
-
-    Raises BuildFailedError where a requirement has no wheel, OutOfReachError where an index is out of reach.
-    """
-    chosen = _chosen(locked, target)
-    wheels = WheelCache(cache, process=process, http=http)
-    missing = len(wheels.missing(chosen.wheels))
-    wheels.fetch(strategy_directory, app, locked, chosen.wheels, progress=progress)
-    return missing
-
-
 def python_dependencies(
     strategy_directory: Path,
     app: PythonApp,

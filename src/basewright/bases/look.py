@@ -1,8 +1,9 @@
 """What a root filesystem is, told from its files: distribution, libc, interpreter, packages, owners of bytes."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from basewright.ecosystems.dpkg import read_installed
 from basewright.facts import RuntimeFacts
 from basewright.oci.tree import Entry, Tree
 
@@ -36,9 +37,9 @@ def is_runtime_path(path: str) -> bool:
 
 def runtime_of(tree: Tree, env: Iterable[str] = ()) -> RuntimeFacts:
     """The facts that an application needs; None in a field where the files do not tell."""
-    release = os_release(tree)
-    libc, libc_version = _libc(tree)
-    interpreter, version = _python(tree, dict(each.split("=", 1) for each in env if "=" in each))
+    release, packages = os_release(tree), installed_packages(tree)
+    libc, libc_version = _libc(tree, packages)
+    interpreter, version = _python(tree, dict(each.split("=", 1) for each in env if "=" in each), packages)
     return RuntimeFacts(
         libc=libc,
         libc_version=libc_version,
@@ -62,28 +63,19 @@ def os_release(tree: Tree) -> dict[str, str]:
 
 def installed_packages(tree: Tree) -> dict[str, str]:
     """Distribution packages by name with their versions, from dpkg's or apk's database."""
-    packages: dict[str, str] = {}
+    packages = {package.name: package.version for package in read_installed(tree)}
     for path in ("lib/apk/db/installed", "usr/lib/apk/db/installed"):
-        packages.update(_fields(_data(tree, path), "P:", "V:"))
-    packages.update(_fields(_data(tree, "var/lib/dpkg/status"), "Package: ", "Version: "))
-    for entry in tree:
-        if entry.path.startswith("var/lib/dpkg/status.d/") and entry.data and not entry.path.endswith(".md5sums"):
-            packages.update(_fields(entry.data, "Package: ", "Version: "))
+        packages.update(_apk_packages(_data(tree, path)))
     return packages
 
 
-def _fields(data: bytes, name_key: str, version_key: str) -> dict[str, str]:
-    found = {}
-    for paragraph in data.decode("utf-8", "replace").split("\n\n"):
-        name = version = ""
-        for line in paragraph.splitlines():
-            if line.startswith(name_key):
-                name = line[len(name_key) :].strip()
-            elif line.startswith(version_key):
-                version = line[len(version_key) :].strip()
-        if name:
-            found[name] = version
-    return found
+def _apk_packages(data: bytes) -> dict[str, str]:
+    """https://wiki.alpinelinux.org/wiki/Apk_spec#Installed_Database_V2"""
+    paragraphs = (
+        dict(line.split(":", 1) for line in paragraph.splitlines() if line[1:2] == ":")
+        for paragraph in data.decode("utf-8", "replace").split("\n\n")
+    )
+    return {each["P"]: each.get("V", "") for each in paragraphs if "P" in each}
 
 
 def _data(tree: Tree, path: str) -> bytes:
@@ -91,14 +83,14 @@ def _data(tree: Tree, path: str) -> bytes:
     return (entry.data or b"") if entry is not None else b""
 
 
-def _libc(tree: Tree) -> tuple[str | None, str | None]:
+def _libc(tree: Tree, packages: Mapping[str, str]) -> tuple[str | None, str | None]:
     for entry in tree:
         name = entry.path.rpartition("/")[2]
         if name == "libc.so.6" and (found := tree.find(entry.path)) is not None:
             match = _GLIBC.search(found.data or b"")
-            return "glibc", match[1].decode() if match else _glibc_of_packages(tree)
+            return "glibc", match[1].decode() if match else _glibc_of_packages(packages)
         if name.startswith("ld-musl-") and name.endswith(".so.1"):
-            version = installed_packages(tree).get("musl", "").partition("-")[0]
+            version = packages.get("musl", "").partition("-")[0]
             if version:
                 return "musl", version
             match = _MUSL.search(entry.data or b"")
@@ -106,12 +98,12 @@ def _libc(tree: Tree) -> tuple[str | None, str | None]:
     return None, None
 
 
-def _glibc_of_packages(tree: Tree) -> str | None:
-    match = re.match(r"(\d+\.\d+)", installed_packages(tree).get("libc6", ""))
+def _glibc_of_packages(packages: Mapping[str, str]) -> str | None:
+    match = re.match(r"(\d+\.\d+)", packages.get("libc6", ""))
     return match[1] if match else None
 
 
-def _python(tree: Tree, env: dict[str, str]) -> tuple[str | None, str | None]:
+def _python(tree: Tree, env: Mapping[str, str], packages: Mapping[str, str]) -> tuple[str | None, str | None]:
     for path in _INTERPRETERS:
         resolved = tree.resolve(path)
         if resolved is None:
@@ -119,16 +111,15 @@ def _python(tree: Tree, env: dict[str, str]) -> tuple[str | None, str | None]:
         match = re.search(r"python(3\.\d+)$", resolved)
         if match is None:
             continue
-        return f"/{path}", _python_version(tree, match[1], env)
+        return f"/{path}", _python_version(tree, match[1], env, packages)
     return None, None
 
 
-def _python_version(tree: Tree, minor: str, env: dict[str, str]) -> str:
+def _python_version(tree: Tree, minor: str, env: Mapping[str, str], packages: Mapping[str, str]) -> str:
     """The full version where something tells it, else the minor one."""
     stated = env.get("PYTHON_VERSION", "")
     if stated.startswith(f"{minor}."):
         return stated
-    packages = installed_packages(tree)
     for name in (f"python{minor}-minimal", f"python{minor}", f"libpython{minor}-minimal", "python3"):
         match = re.match(r"(\d+\.\d+\.\d+)", packages.get(name, ""))
         if match and match[1].startswith(f"{minor}."):

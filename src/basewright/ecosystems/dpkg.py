@@ -101,11 +101,6 @@ def _order(character: str) -> int:
     return ord(character) if character.isascii() and character.isalpha() else ord(character) + 256
 
 
-def upstream_version(version: str) -> str:
-    """The version without epoch and Debian revision: `1:3.13.5-2+deb13u5` → `3.13.5`."""
-    return version.partition(":")[2].rpartition("-")[0] or version.rpartition("-")[0] or version.rpartition(":")[2]
-
-
 @lru_cache(maxsize=4096)
 def parse_relations(text: str) -> tuple[tuple[Relation, ...], ...]:
     """The groups of a relation field (all must hold), each a tuple of alternatives. Raises HostileInputError."""

@@ -3,7 +3,6 @@
 import math
 
 DASH = "–"
-NARROW_UNITS = frozenset({"%"})
 
 
 def format_number(value: float, *, figures: int = 3, decimals: int | None = None) -> str:
