@@ -23,16 +23,24 @@ lint: $(TEST)/ready
 	$(TEST)/bin/lint-imports
 
 # What is locked changes seldom, our own sources often; the project is installed as a wheel, so what is not packaged fails.
-.venv/%/locked: requirements/%.txt requirements/go.txt
+# uv installs in a fifth of pip's time; where it cannot (settings of pip's that it does not know), pip does it.
+.venv/%/locked: requirements/%.txt requirements/go.txt requirements/uv.txt
 	$(PYTHON) -m venv --clear .venv/$*
-	.venv/$*/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/$*.txt $(GO)
+	.venv/$*/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/uv.txt
+	$(call install,--require-hashes -r requirements/$*.txt $(GO))
 	touch $@
 
 .venv/%/ready: .venv/%/locked $(SOURCES)
-	.venv/$*/bin/pip install --quiet --disable-pip-version-check --no-compile --no-deps --no-build-isolation --force-reinstall .
+	$(call install,--no-deps --no-build-isolation --force-reinstall .)
 	touch $@
 
 .PRECIOUS: .venv/%/locked
+
+define install
+index=$$(.venv/$*/bin/pip config get global.index-url 2>/dev/null) && export UV_DEFAULT_INDEX="$$index"; \
+	UV_SYSTEM_CERTS=true UV_PYTHON_DOWNLOADS=never .venv/$*/bin/uv pip install --quiet --python .venv/$*/bin/python $(1) \
+	|| .venv/$*/bin/pip install --quiet --disable-pip-version-check --no-compile $(1)
+endef
 
 # Resolves anew what requirements/ holds.
 lock:
@@ -42,6 +50,8 @@ lock:
 		pyproject.toml requirements/build.in --group dev -c requirements/demo.txt -o requirements/test.txt
 	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
 		requirements/go.in -o requirements/go.txt
+	echo uv | uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
+		- -c requirements/demo.txt -o requirements/uv.txt
 
 clean:
 	rm -rf .venv
