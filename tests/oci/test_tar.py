@@ -11,8 +11,8 @@ from basewright.oci.tree import Entry, FileType, directory, file, symlink
 from tests.doubles.image import archive, listing, member, pax
 
 
-def read(data: bytes, **limits: int) -> list[Entry]:
-    return [each.entry for each in TarReader(io.BytesIO(data).read, name="layer", **limits)]
+def read(data: bytes, *, max_entries: int = 100) -> list[Entry]:
+    return [each.entry for each in TarReader(io.BytesIO(data).read, name="layer", max_entries=max_entries)]
 
 
 def contents(data: bytes) -> dict[str, bytes]:
