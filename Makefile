@@ -25,19 +25,21 @@ lint: $(TEST)/ready
 # What is locked changes seldom, our own sources often; the project is installed as a wheel, so what is not packaged fails.
 # uv installs in a fifth of pip's time; where it cannot (settings of pip's that it does not know), pip does it.
 .venv/%/locked: requirements/%.txt requirements/go.txt requirements/uv.txt
-	$(PYTHON) -m venv --clear .venv/$*
-	.venv/$*/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/uv.txt
+	@echo "setting up .venv/$*"
+	@$(PYTHON) -m venv --clear .venv/$*
+	@.venv/$*/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/uv.txt
 	$(call install,--require-hashes -r requirements/$*.txt $(GO))
-	touch $@
+	@touch $@
 
 .venv/%/ready: .venv/%/locked $(SOURCES)
 	$(call install,--no-deps --no-build-isolation --force-reinstall .)
-	touch $@
+	@touch $@
 
 .PRECIOUS: .venv/%/locked
 
 define install
-index=$$(.venv/$*/bin/pip config get global.index-url 2>/dev/null) && export UV_DEFAULT_INDEX="$$index"; \
+@index=$${PIP_INDEX_URL:-$$(.venv/$*/bin/pip config get global.index-url 2>/dev/null)}; \
+	test -z "$$index" || export UV_DEFAULT_INDEX="$$index"; \
 	UV_SYSTEM_CERTS=true UV_PYTHON_DOWNLOADS=never .venv/$*/bin/uv pip install --quiet --python .venv/$*/bin/python $(1) \
 	|| .venv/$*/bin/pip install --quiet --disable-pip-version-check --no-compile $(1)
 endef
