@@ -99,6 +99,7 @@ class Lock(_Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     version: int = LOCK_VERSION
     encoders: dict[str, str] = {}
+    """What shapes the bytes of layers → its version."""
     bytecode: dict[str, str] = {}
     """Candidate → `compiled` or `none`."""
     images: dict[str, LockedImage] = {}
@@ -134,6 +135,18 @@ def read_lock(path: Path) -> Lock:
         marked = any(line.startswith((b"<<<<<<<", b">>>>>>>")) for line in data.splitlines())
         what = "holds the marks of a merge conflict" if marked else f"is damaged: {error}"
         raise InputError(f"{path.name} {what}", hint="mend it, or delete it to resolve anew") from None
+
+
+def merge_locks(older: Lock, newer: Lock) -> Lock:
+    """What `newer` does not answer stays as `older` has it."""
+    return Lock(
+        encoders={**older.encoders, **newer.encoders},
+        bytecode={**older.bytecode, **newer.bytecode},
+        images={**older.images, **newer.images},
+        debian={**older.debian, **newer.debian},
+        python={**older.python, **newer.python},
+        go={**older.go, **newer.go},
+    )
 
 
 def render_lock(lock: Lock) -> bytes:

@@ -18,12 +18,13 @@ from basewright.decide.standing import Status
 from basewright.drivers.driver import DriverContext
 from basewright.errors import ExitCode, OutOfReachError
 from basewright.evidence.gather import gather, now_utc
-from basewright.evidence.key import key_of
+from basewright.evidence.key import inputs_digest, key_of
 from basewright.evidence.machine import read_machine
 from basewright.evidence.store import SCHEMA, EvidenceFile, read_evidence, write_evidence
 from basewright.facts import Failure, Unmeasured
+from basewright.feeds.catalog import feed_dates
 from basewright.feeds.pricing import fargate_facts
-from basewright.lock import Lock, read_lock, render_lock, write_lock
+from basewright.lock import Lock, merge_locks, read_lock, render_lock, write_lock
 from basewright.oci.digest import Digest
 from basewright.oci.layout import write_layout
 from basewright.runner.catalog import NO_RUN, FoundRunner, find_runner
@@ -68,22 +69,24 @@ def evaluate(strategy: Strategy, options: EvaluateOptions, world: World) -> Eval
     """Builds, runs, measures, ranks and records. What is wrong in the strategy raises before anything is built."""
     criteria_of(strategy)
     chosen = plan(strategy, only=options.only)
+    inputs = inputs_digest(strategy, chosen)
     lock = Lock() if options.update_lock else read_lock(lock_path(strategy))
     found = find_runner(world.process) if options.run else NO_RUN
     if found.why_not and options.run:
         world.notice(f"not running images: {found.why_not}" + (f" (mend it: {found.hint})" if found.hint else ""))
     files = None
     if not options.fresh and is_locked(strategy, chosen, lock):
-        key = _key(strategy, chosen, lock, found, options)
+        key = _key(inputs, lock, found, options, world)
         files = read_evidence(_evidence_directory(strategy), [option.name for option in chosen], key=key)
     if files is None:
-        files = _measure(strategy, chosen, lock, found, options, world)
+        files = _measure(strategy, chosen, inputs, lock, found, options, world)
     return _conclude(strategy, chosen, files, options, world)
 
 
 def _measure(
     strategy: Strategy,
     chosen: Sequence[Option],
+    inputs: str,
     lock: Lock,
     found: FoundRunner,
     options: EvaluateOptions,
@@ -93,12 +96,11 @@ def _measure(
     with Workshop(strategy, lock, world, found.runner, measuring=True) as workshop:
         lock_all(workshop, chosen)
         built = build_all(workshop, chosen)
-        write_lock(lock_path(strategy), workshop.lock)
+        lock = _keep_lock(strategy, workshop.lock, part=bool(options.only))
         evidence = gather(
             workshop, chosen, built, seed=options.seed, secrets=options.secrets, why_not_run=found.why_not
         )
-        key = _key(strategy, chosen, workshop.lock, found, options)
-        lock_digest = str(Digest.of(render_lock(workshop.lock)))
+    key = _key(inputs, lock, found, options, world)
     files = tuple(
         EvidenceFile(
             schema=SCHEMA,
@@ -107,8 +109,9 @@ def _measure(
             evaluated_at=now_utc(world.now),
             runner=found.description,
             machine=read_machine(),
-            lock=lock_digest,
+            lock=str(Digest.of(render_lock(lock))),
             seed=options.seed,
+            feeds=dict(feed_dates()),
             evidence=each,
         )
         for each in evidence
@@ -134,7 +137,7 @@ def _conclude(
         bench=strategy.bench,
         platforms=tuple(chosen[0].platforms),
     )
-    decision = decide(evidence, strategy, context, seed=files[0].seed)
+    decision = decide(evidence, strategy, context, seed=options.seed)
     view = view_evaluation(
         strategy,
         evidence,
@@ -171,7 +174,7 @@ def build_candidate(
             raise OutOfReachError(f"{name} cannot be built: {getattr(built.base, 'reason', '')}")
         reference = f"{strategy.service.name}:{name}"
         write_layout(image, output, reference=reference)
-        write_lock(lock_path(strategy), workshop.lock)
+        _keep_lock(strategy, workshop.lock, part=True)
     return BuiltImage(digest=image.digest, next_steps=_next_steps(output, reference))
 
 
@@ -198,8 +201,24 @@ def _evidence_directory(strategy: Strategy) -> Path:
     return strategy.directory / EVIDENCE_DIRECTORY
 
 
-def _key(strategy: Strategy, chosen: Sequence[Option], lock: Lock, found: FoundRunner, options: EvaluateOptions) -> str:
-    return key_of(strategy, chosen, lock, runner=found.description, machine=read_machine(), secrets=options.secrets)
+def _keep_lock(strategy: Strategy, lock: Lock, *, part: bool) -> Lock:
+    """Writes the lock; a `part` of the candidates answers for itself only, and what the others stand on stays."""
+    path = lock_path(strategy)
+    whole = merge_locks(read_lock(path), lock) if part else lock
+    write_lock(path, whole)
+    return whole
+
+
+def _key(inputs: str, lock: Lock, found: FoundRunner, options: EvaluateOptions, world: World) -> str:
+    return key_of(
+        inputs,
+        lock,
+        runner=found.description,
+        machine=read_machine(),
+        secrets=options.secrets,
+        epoch=world.file_epoch,
+        feeds=feed_dates(),
+    )
 
 
 def _shown(path: Path) -> str:

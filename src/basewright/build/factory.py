@@ -1,6 +1,7 @@
 """Locks and builds all options of a run: assembled bases first, then bases side by side, then each application."""
 
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 
 import msgspec
 
@@ -41,7 +42,12 @@ def python_key(app: PythonApp) -> str:
 
 def is_locked(strategy: Strategy, options: Sequence[Option], lock: Lock) -> bool:
     """Whether `lock` answers everything that can be locked before anything is fetched."""
-    return all(_is_locked(strategy, option, lock) for option in options)
+    return lock.encoders == encoder_versions() and all(_is_locked(strategy, option, lock) for option in options)
+
+
+def encoder_versions() -> dict[str, str]:
+    """What shapes the bytes of layers here, with its version."""
+    return {"deflate": version("deflate")}
 
 
 def _is_locked(strategy: Strategy, option: Option, lock: Lock) -> bool:
@@ -65,6 +71,7 @@ def lock_all(workshop: Workshop, options: Sequence[Option]) -> None:
 
     Raises InputError before anything is built; what is out of reach makes an option incomplete.
     """
+    _lock_encoders(workshop)
     workshop.lock_bases(options)
     for option in options:
         if isinstance(option.candidate.app, GoApp):
@@ -80,6 +87,14 @@ def lock_all(workshop: Workshop, options: Sequence[Option]) -> None:
             )
         )
     _lock_python(workshop, options)
+
+
+def _lock_encoders(workshop: Workshop) -> None:
+    here, locked = encoder_versions(), workshop.lock.encoders
+    for name, known in locked.items():
+        if known != here.get(name, known):
+            workshop.world.notice(f"the lock was made with {name} {known}, this is {here[name]}: layers may differ")
+    workshop.amend(lambda lock: msgspec.structs.replace(lock, encoders=here))
 
 
 def _attempt(workshop: Workshop, option: Option, work: Callable[[Workshop, Option], None]) -> None:
@@ -168,11 +183,11 @@ def lock_for_dockerfile(strategy: Strategy, candidate: Candidate, lock: Lock, wo
     if locked is None or not is_current(strategy.directory, candidate.app, locked, targets=()):
         reference = candidate.base.reference if isinstance(candidate.base, PublishedBase) else ""
         runtime = tag_runtime(reference)
-        version = runtime.python_version if runtime is not None else None
+        python = runtime.python_version if runtime is not None else None
         locked = resolve_python(
             strategy.directory,
             candidate.app,
-            targets=[(platform, version) for platform in target_platforms(strategy)],
+            targets=[(platform, python) for platform in target_platforms(strategy)],
             process=world.process,
             cache=world.cache,
             progress=world.progress,

@@ -1,8 +1,11 @@
 """The key of evidence: everything that it depends on, so that nothing is measured twice and nothing stale is kept."""
 
+import datetime
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+import msgspec
 
 from basewright import __version__
 from basewright.apps.sources import app_folder, read_app_folder
@@ -17,12 +20,28 @@ _CHUNK_BYTES = 1 << 20
 
 
 def key_of(
-    strategy: Strategy, options: Sequence[Option], lock: Lock, *, runner: str, machine: Machine, secrets: Iterable[str]
+    inputs: str,
+    lock: Lock,
+    *,
+    runner: str,
+    machine: Machine,
+    secrets: Iterable[str],
+    epoch: int,
+    feeds: Mapping[str, datetime.date],
 ) -> str:
-    """Strategy, lock, sources, archives, version, runner, machine, and the names (never the values) of secrets."""
-    parts = [__version__, runner, repr(machine), ",".join(option.name for option in options), ",".join(sorted(secrets))]
-    parts.append(strategy.path.read_text("utf-8"))
-    parts.append(render_lock(lock).decode())
+    """`inputs` (their digest), lock, version, feeds, runner, machine, and the names (never the values) of secrets."""
+    dates = ",".join(f"{name} {day}" for name, day in sorted(feeds.items()))
+    names = ",".join(sorted(secrets))
+    return evidence_key(
+        (inputs, render_lock(lock).decode(), __version__, dates, runner, repr(machine), names, str(epoch))
+    )
+
+
+def inputs_digest(strategy: Strategy, options: Sequence[Option]) -> str:
+    """Of what the strategy asks to be measured (weights and requirements only judge), of sources and archives, as they
+    are now: taken before anything is built, so that what is edited meanwhile is measured the next time."""
+    asked = (strategy.service, options, strategy.target, strategy.bench)
+    parts = [msgspec.json.encode(asked, order="deterministic").decode()]
     folders = {_folder(option) for option in options}
     for folder in sorted(folders):
         tree = read_app_folder(

@@ -4,6 +4,7 @@ CIS ids are sections of the CIS Docker Benchmark 1.6, chapter 4 (container image
 """
 
 import re
+from collections.abc import Iterable
 
 from basewright.facts import NotMeasured, PostureCheck, PostureFacts, RunFacts, Severity
 from basewright.oci.tree import Entry, FileType, Tree
@@ -19,7 +20,7 @@ _COMPILERS = {
     "javac", "ghc", "gfortran", "cpp",
 }  # fmt: skip
 _VERSIONED = re.compile(r"^(?:[a-z0-9_]+-(?:linux|alpine)-[a-z0-9]+-)?(?P<name>[a-z+]+?)(?:-?\d[\d.]*)?$")
-_PROGRAM_FOLDERS = ("bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin", "usr/local/sbin", "opt")
+_PROGRAM_FOLDERS = ("bin/", "sbin/", "usr/bin/", "usr/sbin/", "usr/local/bin/", "usr/local/sbin/", "opt/")
 _ROOT_NAMES = {"", "0", "root"}
 _STICKY = 0o1000
 
@@ -40,9 +41,9 @@ def posture_facts(tree: Tree, *, user: str, run: RunFacts | NotMeasured) -> Post
                 "4.1",
                 [f"User {user!r}"] * (effective == 0),
             ),
-            _check("setuid", "No setuid or setgid files", Severity.MEDIUM, "4.8", [entry.path for entry in setuid]),
-            _check("file-capabilities", "No file capabilities", Severity.MEDIUM, "4.8", [e.path for e in capable]),
-            _check("world-writable", "No world-writable paths", Severity.MEDIUM, None, [e.path for e in writable]),
+            _check("setuid", "No setuid or setgid files", Severity.MEDIUM, "4.8", _paths(setuid)),
+            _check("file-capabilities", "No file capabilities", Severity.MEDIUM, "4.8", _paths(capable)),
+            _check("world-writable", "No world-writable paths", Severity.MEDIUM, None, _paths(writable)),
             _check("shell", "No shell", Severity.MEDIUM, "4.3", _named(programs, _SHELLS)),
             _check(
                 "package-manager", "No package manager", Severity.MEDIUM, "4.3", _named(programs, _PACKAGE_MANAGERS)
@@ -78,6 +79,10 @@ def _read_only_root(run: RunFacts | NotMeasured) -> PostureCheck:
         found=run.writable_paths[:_MAX_FOUND],
         count=len(run.writable_paths),
     )
+
+
+def _paths(entries: Iterable[Entry]) -> list[str]:
+    return [f"/{entry.path}" for entry in entries]
 
 
 def _programs(tree: Tree) -> dict[str, str]:

@@ -19,7 +19,8 @@ MAX_EVIDENCE_BYTES = 16 << 20
 
 
 class EvidenceFile(msgspec.Struct, frozen=True, kw_only=True):
-    """What one file holds. `key` names everything that was measured from; `evaluated_at` is in UTC."""
+    """What one file holds. `key` names everything that was measured from; `evaluated_at` is in UTC; `feeds` are the
+    dates of the shipped datasets."""
 
     schema: str
     key: str
@@ -29,6 +30,7 @@ class EvidenceFile(msgspec.Struct, frozen=True, kw_only=True):
     machine: Machine
     lock: str
     seed: int
+    feeds: dict[str, datetime.date]
     evidence: Evidence
 
 
@@ -41,20 +43,21 @@ def evidence_key(parts: Iterable[str]) -> str:
 
 
 def read_evidence(directory: Path, names: Sequence[str], *, key: str) -> tuple[EvidenceFile, ...] | None:
-    """The files of all `names`, or None where one is missing, damaged, older, or was kept under another key."""
+    """The files of all `names`, or None where one is missing, damaged, older, or was kept under another key, or where
+    two are of different runs: their rounds were not shared, so they do not compare."""
     found = []
     for name in names:
         path = directory / f"{name}.json"
         try:
-            if path.stat().st_size > MAX_EVIDENCE_BYTES:
-                return None
-            file = msgspec.json.decode(path.read_bytes(), type=EvidenceFile)
+            with path.open("rb") as handle:
+                data = handle.read(MAX_EVIDENCE_BYTES + 1)
+            file = msgspec.json.decode(data, type=EvidenceFile)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return None
         if file.schema != SCHEMA or file.key != key or file.evidence.candidate != name:
             return None
         found.append(file)
-    return tuple(found)
+    return tuple(found) if len({file.evaluated_at for file in found}) <= 1 else None
 
 
 def write_evidence(directory: Path, files: Sequence[EvidenceFile]) -> tuple[Path, ...]:
