@@ -5,7 +5,7 @@ import fcntl
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +14,7 @@ from basewright.errors import InputError, OutOfReachError
 
 _PARTIAL = ".basewright-partial-"
 _STALE_SECONDS = 60.0
+IDLE_SECONDS = 86_400.0
 
 
 def cache_directory() -> Path:
@@ -93,6 +94,27 @@ def write_atomically(path: Path, data: bytes) -> None:
     with partial_file(path.parent) as partial:
         partial.write(data)
         partial.become(path)
+
+
+def sweep(folders: Iterable[Path], *, max_bytes: int, idle_seconds: float = IDLE_SECONDS) -> None:
+    """Removes the least recently used files below `folders` until all together take at most `max_bytes`.
+
+    One that was used within `idle_seconds` stays, since another process may be about to read it.
+    """
+    found: list[tuple[float, int, str]] = []
+    for folder in folders:
+        for where, _, names in os.walk(folder):
+            for name in names:
+                with suppress(OSError):  # another process sweeps, or writes
+                    facts = Path(where, name).lstat()
+                    found.append((max(facts.st_atime, facts.st_mtime), facts.st_blocks * 512, f"{where}/{name}"))
+    total, now = sum(size for _, size, _ in found), time.time()
+    for used, size, path in sorted(found):
+        if total <= max_bytes or now - used < idle_seconds:
+            return
+        with suppress(OSError):
+            Path(path).unlink()
+            total -= size
 
 
 def disk_error(path: Path, error: OSError) -> InputError | OutOfReachError:

@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from basewright.apps.app import AppLayers, AppTarget
 from basewright.apps.python import build_python, python_application, python_dependencies
 from basewright.apps.python_wheels import WheelCache, choose_wheels
-from basewright.apps.sources import app_folder, repository_of
+from basewright.apps.sources import app_folder, read_app_folder, repository_of
 from basewright.candidate import Option
 from basewright.errors import InputError
 from basewright.lock import LockedPython
@@ -44,7 +45,7 @@ class PythonWork:
         self._world = world
         self._exclude = tuple(exclude)
         self._copied: Path | None = None
-        self._edit = ""
+        self._edit = self._module = ""
         self.download_seconds = 0.0
 
     def download(self) -> None:
@@ -74,17 +75,22 @@ class PythonWork:
         """The whole repository, since an app's ignore rules and local requirements may lie above its folder."""
         directory = self._strategy.directory.resolve()
         repository = repository_of(directory)
-        shutil.copytree(repository, folder, symlinks=True, ignore=_IGNORED)
+        with suppress(shutil.Error):  # sockets and what may not be read: no source of the app, or its build says so
+            shutil.copytree(repository, folder, symlinks=True, ignore=_IGNORED)
         (folder / ".git").mkdir(exist_ok=True)  # so that the copy ends where the repository does
         self._copied = folder / directory.relative_to(repository)
 
     def edit_application(self, text: str) -> None:
-        """Appends a statement to a module of the application."""
+        """Appends a statement to a module of the application, one that is part of the image."""
         folder = app_folder(self._copy, self._app.python)
-        modules = sorted(path for path in folder.rglob("*.py") if not path.is_symlink())
-        if not modules:
+        if not self._module:
+            tree = read_app_folder(folder, strategy_directory=self._copy, at="")
+            self._module = max(
+                (entry.path for entry in tree if entry.is_file and entry.path.endswith(".py")), default=""
+            )
+        if not self._module:
             raise InputError(f"{self._app.python} has no Python module to edit")
-        with modules[-1].open("a", encoding="utf-8") as file:
+        with (folder / self._module).open("a", encoding="utf-8") as file:
             file.write(f"\n_basewright_edit = {text!r}\n")
 
     def edit_dependency(self, text: str) -> bool:

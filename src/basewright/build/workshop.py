@@ -10,6 +10,7 @@ from typing import Self
 
 import msgspec
 
+from basewright._disk import sweep
 from basewright.apps.bytecode import CachedBytecode, Run, host_interpreter, host_runner
 from basewright.bases.base import BaseImage, UnreachableBase
 from basewright.bases.catalog import BaseRequest, Provision, lock_base, provide_base
@@ -30,6 +31,9 @@ from basewright.world import World
 
 _COMPILE_SECONDS = 900.0
 _PROVIDERS = 4
+MAX_CACHE_BYTES = 8 << 30
+_SWEPT = ("store", "layers", "wheels", "bytecode")
+"""Of the cache; roots, Debian's packages and Go's builds have bounds of their own."""
 
 
 class Workshop:
@@ -68,6 +72,7 @@ class Workshop:
     def __exit__(self, *_: object) -> None:
         self.roots.close()
         self._scratch.cleanup()
+        sweep((self.world.cache / name for name in _SWEPT), max_bytes=MAX_CACHE_BYTES)
 
     def request(self, option: Option) -> BaseRequest:
         """The option's base with its runtime packages."""

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 
-from basewright._http import Http
+from basewright._http import Http, redact
 from basewright.bases.debian.keys import MAX_KEYRING_BYTES
 from basewright.ecosystems.dpkg import parse_paragraphs
 from basewright.errors import InputError
@@ -108,7 +108,7 @@ def find_mirrors(base: DebianBase | None = None, *, apt_directory: Path = APT_DI
 
 def _chosen(url: str, key: str, logins: Mapping[str, str]) -> Mirror:
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-        raise InputError(f"base.{key}: expected a http or https URL, not {url[:100]!r}")
+        raise InputError(f"base.{key}: expected a http or https URL, not {redact(url)[:100]!r}")
     return _mirror(url, logins)
 
 
