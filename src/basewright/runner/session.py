@@ -24,15 +24,21 @@ ANSWER_SECONDS = 90.0
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="checked"):
+    """What the supervisor can do here: `refused` says why not, empty where it can."""
+
     refused: str
     cgroup: str
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="started"):
+    """The image runs; `counters` says where its numbers come from."""
+
     counters: str
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="answer"):
+    """A program in the sandbox ended, with the counters at its marks."""
+
     status: int
     timed_out: bool
     output: str
@@ -41,12 +47,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="
 
 
 class Probed(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="probed"):
+    """The probe's answer, and what was listening."""
+
     answer: Answer
     executed_ns: int | None
     listening: tuple[str, ...]
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="counters"):
+    """The counters at one moment."""
+
     at: float
     cpu_seconds: float
     memory_bytes: int
@@ -55,12 +65,16 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="refused"):
+    """The order could not be carried out; `by_machine`: whatever the image."""
+
     reason: str
     by_machine: bool
     output: str = ""
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="ended"):
+    """The image ended, with what it printed last and where it wrote."""
+
     code: int
     killed: str
     out_of_memory: int
@@ -73,6 +87,7 @@ _EVENTS: msgspec.json.Decoder[Events] = msgspec.json.Decoder(Events)
 
 
 def python_command(script: Path) -> list[str]:
+    """Runs a script with this interpreter, and nothing of the user's or the site's."""
     return [sys.executable, "-I", "-S", str(script)]
 
 
