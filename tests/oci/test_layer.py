@@ -3,15 +3,19 @@
 import gzip
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
+import zstandard
 
 from basewright.errors import HostileInputError
 from basewright.oci.blob import BlobStore
 from basewright.oci.filesystem import flatten
 from basewright.oci.layer import LayerContent, LayerLimits, read_layer, write_layer
+from basewright.oci.tar import render_header
 from basewright.oci.tree import Entry, FileType, Tree, directory, file, symlink
 from tests.doubles.image import archive, listing, member, packed, pax, sha256
 
@@ -135,3 +139,26 @@ def test_a_layer_is_refused_by_its_bytes_and_its_entries() -> None:
     with pytest.raises(HostileInputError, match="more than 49 entries"):
         read(tar, limits=LayerLimits(entries=49))
     assert len(read(tar, limits=LayerLimits(entries=50)).entries) == 50
+
+
+def test_a_large_layer_is_read_in_little_memory(tmp_path: Path) -> None:
+    size, block = 128 << 20, os.urandom(1 << 20)
+    with (tmp_path / "layer").open("wb") as file, zstandard.ZstdCompressor(level=1).stream_writer(file) as layer:
+        layer.write(render_header(Entry(path="large", type=FileType.FILE, mode=0o644, size=size), epoch=0))
+        for _ in range(size >> 20):
+            layer.write(block)
+        layer.write(bytes(1024))
+    script = (
+        "import re, sys; from pathlib import Path; from basewright.oci.layer import read_layer\n"
+        "path = Path(sys.argv[1])\n"
+        "with path.open('rb') as file:\n"
+        "    content = read_layer(file, name='x', compressed_bytes=1 << 30, spool=path.with_name('spool'))\n"
+        "status = Path('/proc/self/status').read_text()\n"
+        "print(content.uncompressed_bytes, re.search(r'VmHWM:\\s+(\\d+) kB', status)[1])\n"
+    )
+    argv = [sys.executable, "-c", script, str(tmp_path / "layer")]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    unpacked, kilobytes = map(int, done.stdout.split())
+    assert unpacked == size + 1536
+    assert kilobytes < 80_000
+    (tmp_path / "spool").unlink()
