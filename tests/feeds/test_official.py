@@ -50,9 +50,8 @@ def test_two_builds_are_told_apart() -> None:
         datetime.date(2023, 11, 30),
         datetime.date(2024, 7, 22),
     )
-    assert len(image.notes) == 2
-    assert "alpine:3.18 became alpine:3.18.12 on 2025-02-14" in image.notes[0]
-    assert "another build, of 2024-07-22" in image.notes[1]
+    assert image.notes == ("alpine:3.18 became alpine:3.18.12 on 2025-02-14, after the build of 2023-11-30",)
+    assert image.package_notes == ("the packages are those of another build, of 2024-07-22",)
 
 
 def test_packages_that_were_not_read_from_the_image_are_modelled() -> None:
@@ -63,7 +62,7 @@ def test_packages_that_were_not_read_from_the_image_are_modelled() -> None:
     assert image.contents.uncompressed_bytes is None
     assert image.contents.env is None
     assert len(image.contents.packages) == 469
-    assert any("solver" in note for note in image.notes)
+    assert any("solver" in note for note in image.package_notes)
 
 
 def test_the_runtime_is_what_packages_and_environment_say() -> None:

@@ -79,11 +79,11 @@ def _standing(view: EvaluationView, row: Row, driver: DriverName) -> tuple[bool,
     words = headline_words(driver, cell.measure)
     if not any(behind) and any(ahead):
         alone = words is not None and all(ahead)
-        text = words.good if words is not None and alone else f"no option is clearly better in {driver_noun(driver)}"
+        text = words.good if words is not None and alone else f"it is among the best in {driver_noun(driver)}"
         return True, f"{text}: {_quantity(cell)}"
     if not any(ahead) and any(behind):
         alone = words is not None and all(behind)
-        text = words.bad if words is not None and alone else f"no option is clearly worse in {driver_noun(driver)}"
+        text = words.bad if words is not None and alone else f"it is among the worst in {driver_noun(driver)}"
         return False, f"{text}: {_quantity(cell)}"
     return None
 

@@ -189,7 +189,7 @@ def _evidence(view: EvaluationView, context: RecordContext) -> str:
         parts.append(
             "End of life:\n\n" + bullets(ends) + (f"\nThese dates are from {escape_text(told)}.\n" if told else "")
         )
-    for title, lines in (("Notes", notes(view)), ("Sources of what is published", sources(view))):
+    for title, lines in (("Notes", notes(view)), ("Rebuilds are dated by", sources(view))):
         if lines:
             parts.append(f"{title}:\n\n" + bullets([escape_text(line) for line in lines]))
     parts.append(_provenance(view, context))

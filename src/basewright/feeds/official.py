@@ -5,6 +5,7 @@ A published size and the published contents may be those of two builds; each car
 
 import datetime
 import re
+from collections.abc import Iterator
 from functools import cache
 
 import msgspec
@@ -82,6 +83,9 @@ class PublishedImage(msgspec.Struct, frozen=True, kw_only=True):
     """None: not known, or known for another platform only."""
     runtime: RuntimeFacts
     notes: tuple[str, ...]
+    """What a reader of its size must know."""
+    package_notes: tuple[str, ...]
+    """What a reader of its packages must know."""
 
     @property
     def size(self) -> SizePart | None:
@@ -154,7 +158,8 @@ def published_image(reference: str, platform: str) -> PublishedImage | None:
         manifest=manifest,
         contents=contents if contents and contents.platform == platform else None,
         runtime=runtime,
-        notes=tuple(_notes(named, history, image, manifest, contents)),
+        notes=tuple(_notes(named, history, image, manifest)),
+        package_notes=tuple(_package_notes(manifest, contents)),
     )
 
 
@@ -252,20 +257,20 @@ def _notes(
     history: TagHistory | None,
     image: _Image,
     manifest: PublishedManifest | None,
-    contents: PublishedContents | None,
-) -> list[str]:
-    notes = []
+) -> Iterator[str]:
     if named.digest and named.digest not in _digests(image):
-        notes.append(f"{named} is pinned to another build than the one that is known")
+        yield f"{named} is pinned to another build than the one that is known"
     latest = history.changes[-1] if history and history.changes else None
     if manifest and latest and _is_before(manifest, *latest):
         day, alias = latest
-        notes.append(f"the size is of the build of {manifest.published}; {named} became {named.image}:{alias} on {day}")
+        yield f"{named} became {named.image}:{alias} on {day}, after the build of {manifest.published}"
+
+
+def _package_notes(manifest: PublishedManifest | None, contents: PublishedContents | None) -> Iterator[str]:
     if contents and contents.basis is Basis.MODELLED:
-        notes.append(f"the packages are what the archive's solver gave on {contents.published}, not read from an image")
+        yield f"the packages are what the archive's solver gave on {contents.published}, not read from an image"
     elif manifest and contents and contents.image_id != manifest.image_id:
-        notes.append(f"the packages are those of another build, of {contents.published}")
-    return notes
+        yield f"the packages are those of another build, of {contents.published}"
 
 
 def _is_before(manifest: PublishedManifest, day: datetime.date, alias: str) -> bool:

@@ -164,19 +164,19 @@ def _notes(evidence: Evidence | None) -> Iterator[str]:
     """What a reader must know of the image: notes of its build, and what a published size stands for."""
     if evidence is None:
         return
-    if evidence.image is not None:
-        yield from evidence.image.notes
     if isinstance(evidence.size, SizeFacts):
         for part in evidence.size.parts:
             if part.basis is not Basis.MEASURED and part.source:
-                yield f"the compressed size of the {part.name} is {part.basis}: {part.source}"
+                yield f"the size of its base is {part.basis}, not measured: {part.source}"
+    if evidence.image is not None:
+        yield from evidence.image.notes
 
 
 def _sources(evidence: Evidence | None) -> Iterator[str]:
     if evidence is None:
         return
     if isinstance(evidence.cadence, CadenceFacts):
-        yield f"{evidence.cadence.subject}: {evidence.cadence.source}"
+        yield f"{evidence.cadence.subject}, from {evidence.cadence.source}"
 
 
 def _failed_checks(evidence: Evidence | None) -> Iterator[str]:

@@ -107,12 +107,15 @@ def _common_reasons(view: EvaluationView) -> dict[tuple[str, str], str]:
 
 
 def notes(view: EvaluationView) -> tuple[str, ...]:
-    """What a reader must know of candidates' images, each note once with the names that it holds for."""
-    return _by_name((row.name, note) for row in view.rows for note in row.notes)
+    """What a reader must know of candidates' images, a line a candidate; those with the same are named together."""
+    found: dict[str, list[str]] = {}
+    for row in view.rows:
+        found.setdefault(row.name, []).extend(note for note in row.notes if note not in found.get(row.name, []))
+    return _by_name((name, "; ".join(each.rstrip(".") for each in texts)) for name, texts in found.items() if texts)
 
 
 def sources(view: EvaluationView) -> tuple[str, ...]:
-    """Where what is published came from."""
+    """Where the dates of rebuilds came from."""
     return _by_name((row.name, source) for row in view.rows for source in row.sources)
 
 

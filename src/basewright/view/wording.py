@@ -33,6 +33,9 @@ class DriverWords(msgspec.Struct, frozen=True, kw_only=True):
     bad: str
 
 
+MAX_PACKAGES = 4
+"""How many of a base's packages are named; the strategy has them all."""
+
 DRIVER_WORDS: dict[DriverName, DriverWords] = {
     DriverName.IMAGE_SIZE: DriverWords(
         title="Image size",
@@ -50,7 +53,7 @@ DRIVER_WORDS: dict[DriverName, DriverWords] = {
     ),
     DriverName.BUILD_PERFORMANCE: DriverWords(
         title="Build performance",
-        unit="s an edit",
+        unit="s per edit",
         means="seconds to rebuild after an edit of the application",
         good="it rebuilds fastest after an edit",
         bad="it rebuilds slowest after an edit",
@@ -71,7 +74,7 @@ DRIVER_WORDS: dict[DriverName, DriverWords] = {
     ),
     DriverName.UPDATE_FREQUENCY: DriverWords(
         title="Update frequency",
-        unit="days a rebuild",
+        unit="days between rebuilds",
         means="days between rebuilds of the base",
         good="its base is renewed most often",
         bad="its base is renewed least often",
@@ -140,13 +143,19 @@ def option_text(candidate: Candidate) -> str:
     base = candidate.base
     on = base_label(base)
     if isinstance(base, DebianBase):
-        on = f"a base assembled from {on} packages ({', '.join(base.packages)})"
+        on = f"a base assembled from {on} packages ({_some(base.packages)})"
     elif isinstance(base, Scratch):
         on = "an empty base (scratch)"
     elif isinstance(base, ArchiveBase):
         on = f"the archive {on}"
     toolchain = f" built by {candidate.toolchain}" if candidate.toolchain else ""
     return f"{language(candidate.app)}{toolchain}, on {on}"
+
+
+def _some(names: Sequence[str]) -> str:
+    """`a, b, c, d and 31 more`; all where that takes no longer."""
+    more = len(names) - MAX_PACKAGES
+    return ", ".join(names) if more < 2 else f"{', '.join(names[:MAX_PACKAGES])} and {more} more"
 
 
 def language(app: App) -> str:
