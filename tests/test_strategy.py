@@ -9,6 +9,7 @@ import pytest
 from basewright.errors import ExitCode, InputError
 from basewright.strategy import (
     ArchiveBase,
+    Bench,
     Bytecode,
     DebianBase,
     DriverName,
@@ -119,7 +120,7 @@ def test_the_least_that_a_strategy_says() -> None:
     assert (asked.target.platforms, asked.target.region) == ((), "us-east-1")
     assert {asked.weight(driver) for driver in DriverName} == {1.0}
     assert (asked.requirements, asked.bytecode, asked.decision.supersedes) == ((), Bytecode.COMPILED, None)
-    assert (asked.bench.rounds, asked.bench.memory_bytes, asked.bench.duration_seconds) == (6, 2 << 30, 1)
+    assert (asked.bench.rounds, asked.bench.memory_bytes, asked.bench) == (6, 2 << 30, Bench())
     assert asked.candidates[0].app == GoApp(go="go")
     assert asked.candidates[0].base == PublishedBase(reference="alpine:3.18")
 
