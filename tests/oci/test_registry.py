@@ -22,6 +22,12 @@ MADE = make_image(archive(member("a", NOISE)), packing="tar")
 LAYER = sha256(MADE.layers[0])
 
 
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def registry() -> Iterator[Registry]:
     with running_registry() as registry:

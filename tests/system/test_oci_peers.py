@@ -275,7 +275,9 @@ def pull(host: str, folder: Path, *, name: str, credentials: Mapping[str, str]) 
 
 
 @pytest.mark.parametrize("login", [False, True])
-def test_a_real_registry(tmp_path: Path, image: Image, login: bool) -> None:
+def test_a_real_registry(tmp_path: Path, image: Image, login: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
     needs("skopeo")
     write_layout(image, tmp_path / "layout", reference="calendar")
     credentials = {}
