@@ -1,6 +1,7 @@
 """The matrix in a terminal: it fits, it folds, and says all without colour."""
 
 import re
+from xml.etree import ElementTree
 
 import msgspec
 import pytest
@@ -128,3 +129,11 @@ def test_the_picture_is_the_same_each_time() -> None:
     first = render_svg(evaluation(), width=120, title="basewright evaluate")
     assert first == render_svg(evaluation(), width=120, title="basewright evaluate")
     assert "go-static" in first
+
+
+def test_a_picture_shows_the_matrix_and_loads_nothing() -> None:
+    picture = ElementTree.fromstring(render_svg(evaluation(), width=114, title="make demo"))
+    text = "".join(picture.itertext()).replace("\xa0", " ")
+    assert "make demo" in text and "go-static wins with" in text and "Not measured, because" in text
+    assert "What would flip it" not in text  # as much as fits a README
+    assert "@font-face" not in text and "url(" not in text.replace("url(#", "")

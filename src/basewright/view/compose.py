@@ -167,7 +167,7 @@ def _notes(evidence: Evidence | None) -> Iterator[str]:
     if isinstance(evidence.size, SizeFacts):
         for part in evidence.size.parts:
             if part.basis is not Basis.MEASURED and part.source:
-                yield f"the size of its base is {part.basis}, not measured: {part.source}"
+                yield f"the size of its base is not measured: {part.source}"
     if evidence.image is not None:
         yield from evidence.image.notes
 

@@ -4,6 +4,7 @@ Colour repeats what a word or a mark says already. rich is imported here, so imp
 """
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
@@ -14,7 +15,7 @@ from rich.text import Text
 from basewright.facts import Basis
 from basewright.strategy import DriverName
 from basewright.view.evaluation import Cell, EvaluationView, Row
-from basewright.view.number import format_score, format_share
+from basewright.view.number import DASH, format_score, format_share
 from basewright.view.sentence import (
     Numbers,
     could_overturn,
@@ -30,6 +31,8 @@ from basewright.view.sentence import (
 from basewright.view.wording import column_unit, driver_title, one_line
 
 MIN_WIDTH = 60
+MAX_UNIT = 10
+"""Columns that a unit may take under a shorter title: all drivers then stand side by side on 120."""
 MAX_NAME = 32
 """Columns of a candidate's name, so that numbers find room beside it."""
 _PADDING = 2
@@ -57,18 +60,20 @@ def render_terminal(view: EvaluationView, *, width: int, color: bool) -> str:
 
 
 def render_svg(view: EvaluationView, *, width: int, title: str) -> str:
-    """A picture of the terminal, for a README."""
+    """A picture of the terminal for a README: without notes, flips and paths, and with the reader's own fonts."""
     console = Console(file=io.StringIO(), width=width, record=True, force_terminal=True, highlight=False)
-    console.print(_page(view, width))
-    return console.export_svg(title=title, unique_id="basewright")
+    console.print(_page(view, width, titles=("Not ranked", "Not measured, because", "End of life")))
+    svg = console.export_svg(title=title, unique_id="basewright")
+    return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # fonts from other people's servers
 
 
-def _page(view: EvaluationView, width: int) -> RenderableType:
+def _page(view: EvaluationView, width: int, *, titles: Sequence[str] | None = None) -> RenderableType:
+    """All sections, or those of `titles`."""
     parts: list[RenderableType] = [Text(""), _headline(view), Text("")]
     for table in _matrix(view, width - 2):
         parts += [table, Text("")]
     parts += [_legend(view), Text("")]
-    parts += list(_sections(view))
+    parts += list(_sections(view, titles))
     return Padding(Group(*parts), (0, 1))
 
 
@@ -133,16 +138,15 @@ def _header(view: EvaluationView, driver: DriverName) -> _Lines:
     styled = [(line, "bold") for line in lines]
     if weight != 1:
         styled.append((f"weight {weight:g}", ""))
-    return (*styled, *_unit_lines(unit))
+    return (*styled, *_unit_lines(unit, max(MAX_UNIT, *map(len, lines))))
 
 
-def _unit_lines(unit: str) -> _Lines:
-    """The unit under a column's name, folded where it is long: `CPU s per` / `1,000 requests ↓`."""
-    if len(unit) <= 12 or " " not in unit.strip():
-        return ((unit, "dim"),)
-    words, lines = unit.split(" "), [""]
-    for word in words:
-        if lines[-1] and len(lines[-1]) + len(word) + 1 > 12:
+def _unit_lines(unit: str, room: int) -> _Lines:
+    """The unit under a column's name, folded where it is long: `CPU s per` / `1,000` / `requests ↓`."""
+    head, _, arrow = unit.rpartition(" ")
+    words, lines = [each for each in head.split(" ") if each], [""]
+    for word in [*words[:-1], f"{''.join(words[-1:])} {arrow}".strip()]:
+        if lines[-1] and len(lines[-1]) + len(word) + 1 > room:
             lines.append(word)
         else:
             lines[-1] = f"{lines[-1]} {word}".strip()
@@ -159,7 +163,7 @@ def _name_lines(view: EvaluationView, row: Row) -> _Lines:
     tied = "=" if row.name in view.tie else ""
     style = "bold green" if row.name == view.winner or tied else "bold"
     shares = view.acceptability.get(row.name, ())
-    first = f"  {format_score(row.score or 0)}" + (f", first in {format_share(shares[0])}" if shares else "")
+    first = f"  {format_score(row.score or 0)}" + (f", first in {_share(shares[0])}" if shares else "")
     return ((_clip(f"{row.rank}{tied} {row.name}"), style), base, (first, ""), *platform)
 
 
@@ -168,7 +172,12 @@ def _clip(text: str) -> str:
 
 
 def _bounds(bounds: tuple[float, float]) -> str:
-    return f"{format_score(bounds[0])} to {format_score(bounds[1])}"
+    return f"{format_score(bounds[0])}{DASH}{format_score(bounds[1])}"
+
+
+def _share(share: float) -> str:
+    """`61 %`, `<1 %`, `>99 %`."""
+    return format_share(share).replace("under ", "<").replace("over ", ">")
 
 
 def _cell_lines(view: EvaluationView, row: Row, driver: DriverName, numbers: Numbers) -> _Lines:
@@ -203,11 +212,11 @@ def _legend(view: EvaluationView) -> Text:
     if any(len(set(cell.basis)) > 1 for row in view.rows for cell in row.cells.values()):
         parts.append("publ+meas: published, measured and modelled parts")
     if any(row.status == "incomplete" and row.bounds for row in view.rows):
-        parts.append("incomplete, a to b: the score if what is missing were worst, or best")
+        parts.append(f"incomplete, a{DASH}b: the score if what is missing were worst, or best")
     return Text("; ".join(parts) + ".", style="dim")
 
 
-def _sections(view: EvaluationView) -> Iterator[RenderableType]:
+def _sections(view: EvaluationView, titles: Sequence[str] | None) -> Iterator[RenderableType]:
     missing = [(f"[{each.number}]", f"{each.subject}: {each.reason}") for each in unmeasured(view)]
     sections: tuple[tuple[str, list[tuple[str, str]]], ...] = (
         ("Not ranked", [("·", text) for _, text in not_ranked(view)]),
@@ -219,7 +228,7 @@ def _sections(view: EvaluationView) -> Iterator[RenderableType]:
         ("Wrote", [("·", path) for path in view.wrote]),
     )
     for title, items in sections:
-        if items:
+        if items and (titles is None or title in titles):
             yield Text(title, style="bold")
             yield _list(items)
             yield Text("")
