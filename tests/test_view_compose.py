@@ -13,7 +13,7 @@ from basewright.decide.decision import decide
 from basewright.drivers.driver import DriverContext
 from basewright.facts import Evidence, FailureKind
 from basewright.feeds.pricing import fargate_facts
-from basewright.strategy import DriverName, Platform, Strategy
+from basewright.strategy import DriverName, Strategy
 from basewright.view.compose import view_evaluation
 from basewright.view.document import render_json
 from basewright.view.evaluation import EvaluationView
@@ -37,9 +37,7 @@ def _view(evidence: Sequence[Evidence], asked: Strategy | None = None) -> Evalua
     context = DriverContext(
         as_of=AS_OF,
         fargate=fargate_facts("us-east-1"),
-        region="us-east-1",
         bench=asked.bench,
-        platforms=(Platform.LINUX_AMD64,),
     )
     return view_evaluation(
         asked,

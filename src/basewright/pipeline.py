@@ -77,7 +77,7 @@ def evaluate(strategy: Strategy, options: EvaluateOptions, world: World) -> Eval
     files = None
     if not options.fresh and is_locked(strategy, chosen, lock):
         key = _key(inputs, lock, found, options, world)
-        files = read_evidence(_evidence_directory(strategy), [option.name for option in chosen], key=key)
+        files = read_evidence(evidence_directory(strategy), [option.name for option in chosen], key=key)
     if files is None:
         files = _measure(strategy, chosen, inputs, lock, found, options, world)
     return _conclude(strategy, chosen, files, options, world)
@@ -116,7 +116,7 @@ def _measure(
         )
         for each in evidence
     )
-    write_evidence(_evidence_directory(strategy), files)
+    write_evidence(evidence_directory(strategy), files)
     return files
 
 
@@ -128,33 +128,35 @@ def _conclude(
     world: World,
 ) -> Evaluation:
     """Evidence → measurements → decision → record."""
-    evidence = [file.evidence for file in files]
-    as_of = options.as_of or files[0].evaluated_at.date()
-    context = DriverContext(
-        as_of=as_of,
-        fargate=fargate_facts(strategy.target.region),
-        region=strategy.target.region,
-        bench=strategy.bench,
-        platforms=tuple(chosen[0].platforms),
-    )
-    decision = decide(evidence, strategy, context, seed=options.seed)
-    view = view_evaluation(
-        strategy,
-        evidence,
-        decision,
-        evaluated_at=files[0].evaluated_at,
-        as_of=as_of,
-        runner=files[0].runner,
-        machine=files[0].machine,
-        lock_digest=files[0].lock,
-        version=__version__,
-    )
-    directory = _evidence_directory(strategy)
+    decision, view = judge(strategy, files, as_of=options.as_of, seed=options.seed)
+    directory = evidence_directory(strategy)
     written = [lock_path(strategy), *(directory / f"{option.name}.json" for option in chosen)]
     if view.stands and not options.only:  # a part of the candidates is no decision to record
         written += write_record(view, strategy, notify=world.notice)
     view = msgspec.structs.replace(view, wrote=tuple(_shown(path) for path in written))
     return Evaluation(view=view, exit_code=_exit_code(decision), anything_unmeasured=_anything_unmeasured(decision))
+
+
+def judge(
+    strategy: Strategy, files: Sequence[EvidenceFile], *, as_of: datetime.date | None = None, seed: int = 1
+) -> tuple[Decision, EvaluationView]:
+    """Evidence → measurements → decision, with nothing built, run or asked. `files` are of one run."""
+    evidence, first = [file.evidence for file in files], files[0]
+    day = as_of or first.evaluated_at.date()
+    context = DriverContext(as_of=day, fargate=fargate_facts(strategy.target.region), bench=strategy.bench)
+    decision = decide(evidence, strategy, context, seed=seed)
+    view = view_evaluation(
+        strategy,
+        evidence,
+        decision,
+        evaluated_at=first.evaluated_at,
+        as_of=day,
+        runner=first.runner,
+        machine=first.machine,
+        lock_digest=first.lock,
+        version=first.version,
+    )
+    return decision, view
 
 
 def build_candidate(
@@ -197,7 +199,8 @@ def lock_path(strategy: Strategy) -> Path:
     return strategy.directory / LOCK_NAME
 
 
-def _evidence_directory(strategy: Strategy) -> Path:
+def evidence_directory(strategy: Strategy) -> Path:
+    """Beside the strategy."""
     return strategy.directory / EVIDENCE_DIRECTORY
 
 

@@ -24,7 +24,7 @@ from basewright.facts import (
     SizePart,
 )
 from basewright.fargate import Architecture, FargateFacts, Rate, TaskSize, Trust
-from basewright.strategy import Bench, Platform, Strategy
+from basewright.strategy import Bench, Strategy
 from basewright.strategy_file import parse_strategy
 
 AS_OF = datetime.date(2026, 11, 24)
@@ -59,9 +59,7 @@ def context(
     return DriverContext(
         as_of=as_of,
         fargate=fargate,
-        region="us-east-1",
         bench=Bench(rate=rate),
-        platforms=(Platform.LINUX_AMD64,),
     )
 
 

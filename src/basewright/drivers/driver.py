@@ -8,7 +8,7 @@ import msgspec
 
 from basewright.facts import Also, Evidence, Measurement, NotMeasured, Unmeasured
 from basewright.fargate import FargateFacts
-from basewright.strategy import Bench, DriverName, Platform, ValueFunction
+from basewright.strategy import Bench, DriverName, ValueFunction
 
 
 class Better(StrEnum):
@@ -30,9 +30,7 @@ class DriverContext(msgspec.Struct, frozen=True, kw_only=True):
 
     as_of: datetime.date
     fargate: FargateFacts | NotMeasured
-    region: str
     bench: Bench
-    platforms: tuple[Platform, ...]
 
 
 class Driver(msgspec.Struct, frozen=True, kw_only=True):
