@@ -1,6 +1,7 @@
 """The whole flow on one page: strategy → candidates → images → evidence → measurements → decision → record."""
 
 import datetime
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -251,9 +252,14 @@ def _anything_unmeasured(decision: Decision) -> bool:
 
 def _next_steps(output: Path, reference: str) -> tuple[str, ...]:
     """The lines that load what was written into an engine, or push it."""
-    kind = "oci-archive" if output.suffix == ".tar" else "oci"
-    source = f"{kind}:{output}"
-    return (
-        f"load:  skopeo copy {source} docker-daemon:{reference}    (podman: podman pull {source})",
-        f"push:  skopeo copy {source} docker://REGISTRY/{reference}",
-    )
+    shown = shlex.quote(str(output))
+    if output.suffix == ".tar":
+        source = f"oci-archive:{shown}"
+        loads = (f"load:  docker load -i {shown}    (or podman load -i {shown})",)
+    else:
+        source = f"oci:{shown}"
+        loads = (
+            f"load:  skopeo copy {source} docker-daemon:{reference}",
+            f"       skopeo copy {source} containers-storage:localhost/{reference}    (podman)",
+        )
+    return (*loads, f"push:  skopeo copy {source} docker://REGISTRY/{reference}")

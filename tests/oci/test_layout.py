@@ -191,6 +191,29 @@ def test_an_archive_is_the_same_bytes_each_time(tmp_path: Path) -> None:
         assert {each.mtime for each in opened} == {0}
 
 
+def test_an_archive_is_one_for_docker_load_too(tmp_path: Path) -> None:
+    image = built(tmp_path / "cache")
+    write_layout(image, tmp_path / "out.tar", reference="calendar:1")
+    with tarfile.open(tmp_path / "out.tar") as opened:
+        names = opened.getnames()
+        data = opened.extractfile("manifest.json")
+        assert data is not None
+        (item,) = json.loads(data.read())
+    assert item["RepoTags"] == ["calendar:1"]
+    assert {item["Config"], *item["Layers"]} <= set(names)
+    assert names.index("oci-layout") < names.index("manifest.json")  # read again as a layout
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"), [("calendar:1", "docker.io/library/calendar:1"), ("calendar-:1", None), ("A:1", None)]
+)
+def test_an_image_is_named_where_an_engine_takes_the_name(tmp_path: Path, reference: str, name: str | None) -> None:
+    write_layout(built(tmp_path / "cache"), tmp_path / "out", reference=reference)
+    annotations = json.loads((tmp_path / "out" / "index.json").read_bytes())["manifests"][0]["annotations"]
+    assert annotations["org.opencontainers.image.ref.name"] == reference
+    assert annotations.get("io.containerd.image.name") == name
+
+
 def test_a_docker_manifest_is_written_as_it_is(tmp_path: Path) -> None:
     made = make_image(TAR)
     made.manifest["mediaType"] = "application/vnd.docker.distribution.manifest.v2+json"

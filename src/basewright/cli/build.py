@@ -42,4 +42,5 @@ def command(
         )
     print_result(f"{built.digest}\n")
     for line in built.next_steps:
-        click.echo(line, err=True)
+        if not quiet:
+            click.echo(line, err=True)

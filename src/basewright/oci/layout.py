@@ -30,6 +30,7 @@ from basewright.oci.manifest import (
     parse_manifest,
     render_json,
 )
+from basewright.oci.reference import Reference, parse_reference
 from basewright.oci.tar import TarReader, render_end, render_header
 from basewright.oci.tree import Entry, FileType, clean_path, directory, file
 
@@ -40,6 +41,8 @@ _LAYOUT_VERSION = "1.0.0"
 _LAYOUT = b'{"imageLayoutVersion":"%s"}' % _LAYOUT_VERSION.encode()
 _MAX_VERSION_BYTES = 4096
 _REF_NAME = "org.opencontainers.image.ref.name"
+_CONTAINERD_NAME = "io.containerd.image.name"
+"""containerd, and docker with its store, take the whole name from here and leave an image without it nameless."""
 _HEX = re.compile(r"[0-9a-f]{64}")
 _COPY_BYTES = 1 << 20
 
@@ -227,7 +230,8 @@ def tar_places(path: Path) -> dict[str, tuple[int, int]]:
 
 
 def write_layout(image: Image, path: Path, *, reference: str) -> None:
-    """Writes an OCI layout folder, or an archive where `path` ends in `.tar`; the old one stays whole until the end."""
+    """Writes an OCI layout folder, or where `path` ends in `.tar` an archive, which is one for `docker load` as well;
+    the old one stays whole until the end."""
     if path.suffix == ".tar":
         _write_archive(image, path, reference)
         return
@@ -257,6 +261,7 @@ def _blobs(image: Image) -> dict[Digest, int]:
 
 
 def _index(image: Image, reference: str) -> bytes:
+    name = _name(reference)
     platform = ImagePlatform(architecture=image.config.architecture, os=image.config.os, variant=image.config.variant)
     return render_json(
         Index(
@@ -267,12 +272,30 @@ def _index(image: Image, reference: str) -> bytes:
                     media_type=image.manifest.media_type or OCI_MANIFEST,
                     digest=image.digest,
                     size=len(image.manifest_bytes),
-                    annotations={_REF_NAME: reference},
+                    annotations={_REF_NAME: reference} | ({_CONTAINERD_NAME: str(name)} if name else {}),
                     platform=platform,
                 ),
             ),
         )
     )
+
+
+def _name(reference: str) -> Reference | None:
+    """`reference` where an engine would take it as a name."""
+    with suppress(InputError):
+        return parse_reference(reference)
+    return None
+
+
+def _docker_manifest(image: Image, reference: str) -> bytes:
+    """What `docker load` reads, which knows no layout before docker 25: https://github.com/moby/docker-image-spec"""
+    name = _name(reference)
+    item = {
+        "Config": _blob_name(image.manifest.config.checked_digest),
+        "RepoTags": [name.familiar] if name else [],
+        "Layers": [_blob_name(layer.checked_digest) for layer in image.manifest.layers],
+    }
+    return msgspec.json.encode([item])
 
 
 def _write_archive(image: Image, path: Path, reference: str) -> None:
@@ -281,6 +304,7 @@ def _write_archive(image: Image, path: Path, reference: str) -> None:
         directory("blobs/sha256"),
         file("index.json", _index(image, reference)),
         file("oci-layout", _LAYOUT),
+        file("manifest.json", _docker_manifest(image, reference)),
     ]
     with partial_file(path.parent) as partial:
         for entry in entries:
