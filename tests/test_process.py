@@ -1,10 +1,13 @@
 """The door to other programs: bounded in time and output, and nothing left running."""
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -174,3 +177,29 @@ def test_many_at_once() -> None:
     for thread in threads:
         thread.join(60)
     assert found == [b"x\n"] * 8
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="the host has no setpriv")
+def test_a_program_ends_with_a_tool_that_was_killed(tmp_path: Path) -> None:
+    code = (
+        "import sys; from basewright._process import HostProcess; "
+        "HostProcess().run(['sh', '-c', 'echo $$ > pid; exec sleep 60'], timeout_seconds=60)"
+    )
+    tool = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
+    try:
+        written = tmp_path / "pid"
+        assert _eventually(lambda: written.is_file() and written.read_text().strip() != "")
+        program = int(written.read_text())
+    finally:
+        tool.kill()
+        tool.wait()
+    assert _eventually(lambda: not Path(f"/proc/{program}").exists())
+
+
+def _eventually(holds: Callable[[], bool], *, seconds: float = 10.0) -> bool:
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True

@@ -1,8 +1,10 @@
 """The only door to other programs: bounded output, a time limit, and nothing left running behind it."""
 
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -73,7 +75,7 @@ class HostProcess:
         stdin: bytes = b"",
         max_bytes: int = MAX_OUTPUT_BYTES,
     ) -> Completed:
-        child = self.start(argv, cwd=cwd, env=env)
+        child = self.start(_dying_with_us(argv, env), cwd=cwd, env=env)
         stdout, stderr = bytearray(), bytearray()
         assert child.stdin is not None and child.stdout is not None and child.stderr is not None
         threads = [
@@ -122,6 +124,16 @@ class HostProcess:
             raise _start_error(argv[0], error) from None
         except ValueError:
             raise InputError(f"{argv[0]} cannot be started: a word or a variable holds a NUL") from None
+
+
+def _dying_with_us(argv: Sequence[str], env: Mapping[str, str] | None) -> Sequence[str]:
+    """The command behind util-linux's setpriv, where there is one: after a kill -9 of this process it ends too. A
+    program that is not there is left for `start` to say."""
+    setpriv = shutil.which("setpriv")
+    program = shutil.which(argv[0], path=(os.environ if env is None else env).get("PATH"))
+    if setpriv is None or program is None or sys.platform != "linux":
+        return argv
+    return (setpriv, "--pdeathsig", "SIGKILL", "--", program, *argv[1:])
 
 
 def _start_error(program: str, error: OSError) -> OutOfReachError:
