@@ -15,6 +15,7 @@ from typing import IO, Protocol
 from basewright.errors import InputError, OutOfReachError
 
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
+_NOT_EXECUTED = b"setpriv: failed to execute"
 _LEFTOVER_SECONDS = 2.0
 """How long output is waited for that a program outside the group could still write."""
 
@@ -75,7 +76,8 @@ class HostProcess:
         stdin: bytes = b"",
         max_bytes: int = MAX_OUTPUT_BYTES,
     ) -> Completed:
-        child = self.start(_dying_with_us(argv, env), cwd=cwd, env=env)
+        bound = _dying_with_us(argv, env)
+        child = _spawn(bound, program=argv[0], cwd=cwd, env=env)
         stdout, stderr = bytearray(), bytearray()
         assert child.stdin is not None and child.stdout is not None and child.stderr is not None
         threads = [
@@ -97,6 +99,9 @@ class HostProcess:
             deadline = time.monotonic() + _LEFTOVER_SECONDS
             for thread in threads:
                 thread.join(max(0.0, deadline - time.monotonic()))
+        if len(bound) > len(argv) and stderr.startswith(_NOT_EXECUTED):
+            why = stderr.decode("utf-8", "replace").strip().rpartition(": ")[2]
+            raise OutOfReachError(f"the program {argv[0]} cannot be started: {why}")
         return Completed(argv, returncode, bytes(stdout[-max_bytes:]), bytes(stderr[-max_bytes:]))
 
     def start(
@@ -107,23 +112,35 @@ class HostProcess:
         env: Mapping[str, str] | None = None,
         pass_fds: Sequence[int] = (),
     ) -> subprocess.Popen[bytes]:
-        try:
-            return subprocess.Popen(
-                list(argv),
-                cwd=cwd,
-                env=None if env is None else dict(env),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                pass_fds=tuple(pass_fds),
-                start_new_session=True,
-            )
-        except OSError as error:
-            if cwd is not None and not cwd.is_dir():
-                raise OutOfReachError(f"the folder {cwd}, in which {argv[0]} was to run, does not exist") from None
-            raise _start_error(argv[0], error) from None
-        except ValueError:
-            raise InputError(f"{argv[0]} cannot be started: a word or a variable holds a NUL") from None
+        return _spawn(argv, program=argv[0], cwd=cwd, env=env, pass_fds=pass_fds)
+
+
+def _spawn(
+    argv: Sequence[str],
+    *,
+    program: str,
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    pass_fds: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """`program` is what errors name."""
+    try:
+        return subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env=None if env is None else dict(env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=tuple(pass_fds),
+            start_new_session=True,
+        )
+    except OSError as error:
+        if cwd is not None and not cwd.is_dir():
+            raise OutOfReachError(f"the folder {cwd}, in which {program} was to run, does not exist") from None
+        raise _start_error(program, error) from None
+    except ValueError:
+        raise InputError(f"{program} cannot be started: a word or a variable holds a NUL") from None
 
 
 def _dying_with_us(argv: Sequence[str], env: Mapping[str, str] | None) -> Sequence[str]:
