@@ -140,9 +140,6 @@ def test_programs_that_cannot_be_run(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no program")
     with pytest.raises(OutOfReachError, match="text may not be run by this user"):
         HostProcess().run([str(tmp_path / "text")], timeout_seconds=1)
-    (tmp_path / "text").chmod(0o755)
-    with pytest.raises(OutOfReachError, match="cannot be started: Exec format error"):
-        HostProcess().run([str(tmp_path / "text")], timeout_seconds=1)
     with pytest.raises(OutOfReachError, match="cannot be started: Argument list too long"):
         HostProcess().run(["true", "x" * (1 << 20)], timeout_seconds=1)
     with pytest.raises(InputError, match="holds a NUL"):
