@@ -269,3 +269,12 @@ def test_a_damaged_blob_of_the_cache_is_not_passed_on(tmp_path: Path) -> None:
     blob.unlink()
     with pytest.raises(InputError, match="cannot be read"):
         write_layout(image, tmp_path / "layout.tar", reference="x")
+
+
+def test_the_images_of_others_in_a_layout_are_left_alone(tmp_path: Path) -> None:
+    image = built(tmp_path / "cache")
+    write_layout(image, tmp_path / "out", reference="theirs:1")
+    before = sorted(path.name for path in (tmp_path / "out").rglob("*"))
+    with pytest.raises(InputError, match="holds other images: theirs:1"):
+        write_layout(image, tmp_path / "out", reference="ours:1")
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == before

@@ -239,12 +239,24 @@ def write_layout(image: Image, path: Path, *, reference: str) -> None:
         raise InputError(f"{path} is a file", hint="name a folder, or a file that ends in .tar for an OCI archive")
     if path.is_dir() and any(path.iterdir()) and not (path / "oci-layout").is_file():
         raise InputError(f"{path} holds other files", hint="name an empty or a new folder")
+    _refuse_others(path, reference)
     target, store, blobs = BlobStore(path), image.store(), _blobs(image)
     for digest, size in blobs.items():
         target.write_stream(Span(store.path(digest), 0, size).chunks(), expected=digest, max_bytes=size)
     write_atomically(path / "oci-layout", _LAYOUT)
     write_atomically(path / "index.json", _index(image, reference))
     _remove_stale(path / "blobs" / "sha256", keep={digest.hex for digest in blobs})
+
+
+def _refuse_others(path: Path, reference: str) -> None:
+    """A layout that holds images of other names is somebody's: nothing of theirs is replaced or removed."""
+    if not (path / "index.json").is_file():
+        return
+    index = parse_manifest(Span(path / "index.json", 0, (path / "index.json").stat().st_size).read(MAX_MANIFEST_BYTES))
+    found = index.manifests if isinstance(index, Index) else ()
+    others = sorted({each.annotations.get(_REF_NAME, "an image without a name") for each in found} - {reference})
+    if others:
+        raise InputError(f"{path} holds other images: {', '.join(others)}", hint="name an empty or a new folder")
 
 
 def _remove_stale(folder: Path, *, keep: set[str]) -> None:
