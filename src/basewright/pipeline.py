@@ -255,7 +255,7 @@ def _next_steps(output: Path, reference: str) -> tuple[str, ...]:
     shown = shlex.quote(str(output))
     if output.suffix == ".tar":
         source = f"oci-archive:{shown}"
-        loads = (f"load:  docker load -i {shown}    (or podman load -i {shown})",)
+        loads: tuple[str, ...] = (f"load:  docker load -i {shown}    (or podman load -i {shown})",)
     else:
         source = f"oci:{shown}"
         loads = (
