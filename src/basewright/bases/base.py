@@ -15,7 +15,7 @@ class BaseImage(msgspec.Struct, frozen=True, kw_only=True):
     """A base whose bytes are here. Layers are in the build's blob store, the lowest first."""
 
     name: str
-    """For people and for the annotation org.opencontainers.image.base.name."""
+    """For people."""
     layers: tuple[Layer, ...]
     tree: Tree
     """The flattened filesystem; `data` is kept for small files that apps and inventories ask for."""

@@ -11,8 +11,9 @@ from basewright.facts import Basis, SizePart
 from basewright.oci.blob import BlobStore
 from basewright.oci.image import Image, Layer, assemble_image
 from basewright.oci.manifest import RunConfig
+from basewright.oci.reference import parse_reference
 from basewright.oci.tree import Entry, Tree, file
-from basewright.strategy import Strategy
+from basewright.strategy import PublishedBase, Strategy
 
 _BASE_NAME = "org.opencontainers.image.base.name"
 _BASE_DIGEST = "org.opencontainers.image.base.digest"
@@ -85,7 +86,7 @@ def assemble(
             config,
             architecture=option.platform.architecture,
             created=created,
-            annotations=_annotations(base),
+            annotations=_annotations(option, base),
         )
     return Assembled(
         image=image,
@@ -112,11 +113,13 @@ def _base_part(base: BaseImage | UnreachableBase) -> tuple[SizePart, ...]:
     return (SizePart(name="base", compressed_bytes=compressed, basis=Basis.MEASURED, source=base.name),)
 
 
-def _annotations(base: BaseImage) -> dict[str, str]:
-    annotations = {_BASE_NAME: base.name}
-    if base.digest:
-        annotations[_BASE_DIGEST] = base.digest
-    return annotations
+def _annotations(option: Option, base: BaseImage) -> dict[str, str]:
+    """The base where it is an image that others can ask for, too:
+    https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
+    if not isinstance(option.candidate.base, PublishedBase):
+        return {}
+    annotations = {_BASE_NAME: str(parse_reference(option.candidate.base.reference))}
+    return annotations | ({_BASE_DIGEST: base.digest} if base.digest else {})
 
 
 def _env(base: tuple[str, ...] | None, app: Mapping[str, str], service: Mapping[str, str]) -> tuple[str, ...]:
