@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -9,14 +10,16 @@ import msgspec
 from basewright._http import PooledHttp
 from basewright.bases.base import BaseImage, UnreachableBase
 from basewright.bases.loaded import load_base
-from basewright.errors import OutOfReachError
+from basewright.errors import InputError, OutOfReachError
 from basewright.facts import NotMeasured, RuntimeFacts
 from basewright.feeds.cadence import image_cadence
 from basewright.feeds.official import published_image, tag_runtime
 from basewright.lock import LockedImage
 from basewright.oci.blob import BlobStore
 from basewright.oci.digest import Digest
-from basewright.oci.pull import pull_image, resolve
+from basewright.oci.image import Image
+from basewright.oci.manifest import MAX_MANIFEST_BYTES, Descriptor
+from basewright.oci.pull import Resolved, pull_image, resolve
 from basewright.oci.reference import Reference, parse_reference
 from basewright.oci.registry import RegistrySource
 from basewright.progress import Progress
@@ -45,30 +48,62 @@ def provide_published(
     there is no such image, HostileInputError where it lies; a registry out of reach is an answer, not an error."""
     reference = parse_reference(base.reference)
     source = RegistrySource(_pinned(reference, locked), http)
-    try:
-        progress(f"asking the registry for {base.reference}")
-        found = resolve(source, architecture=platform.architecture)
-        size = sum(layer.size for layer in found.manifest.layers)
-        missing = sum(layer.size for layer in found.manifest.layers if layer.checked_digest not in store)
-        if missing:
-            progress(f"pulling {base.reference}: {missing / 1e6:.0f} of {size / 1e6:.0f} MB")
-        image = pull_image(source, store, architecture=platform.architecture, resolved=found)
-    except OutOfReachError as error:
-        return PublishedAnswer(base=_unreachable(base.reference, platform, error.message), locked=locked)
+    image, entry = _kept(base.reference, platform, locked, store), locked
+    if image is None:
+        try:
+            found = _resolve(source, platform, store=store, progress=progress)
+            image = pull_image(source, store, architecture=platform.architecture, resolved=found)
+        except OutOfReachError as error:
+            return PublishedAnswer(base=_unreachable(base.reference, platform, error.message), locked=locked)
+        entry = locked or LockedImage(
+            index_digest=str(found.top_digest), platforms={}, seen_at=now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        )
+        entry = msgspec.structs.replace(entry, platforms={**entry.platforms, platform: str(found.manifest_digest)})
     loaded = load_base(
         image,
         name=base.reference,
         spool_directory=spool_directory,
-        digest=found.manifest_digest,
+        digest=image.digest,
         cadence_of=base.reference,
     )
-    entry = locked or LockedImage(
-        index_digest=found.top_digest, platforms={}, seen_at=now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    )
-    entry = msgspec.structs.replace(
-        entry, index_digest=str(entry.index_digest), platforms={**entry.platforms, platform: str(found.manifest_digest)}
-    )
     return PublishedAnswer(base=loaded, locked=entry)
+
+
+def _resolve(source: RegistrySource, platform: Platform, *, store: BlobStore, progress: Progress) -> Resolved:
+    """What the tag stands for, with a word on how much of it is to come."""
+    progress(f"asking the registry for {source.name}")
+    found = resolve(source, architecture=platform.architecture)
+    size = sum(layer.size for layer in found.manifest.layers)
+    missing = sum(layer.size for layer in found.manifest.layers if layer.checked_digest not in store)
+    if missing:
+        progress(f"pulling {source.name}: {missing / 1e6:.0f} of {size / 1e6:.0f} MB")
+    return found
+
+
+class _Store(msgspec.Struct, frozen=True, kw_only=True):
+    """The store as a source of one image."""
+
+    name: str
+    store: BlobStore
+    digest: Digest
+
+    def manifest(self, digest: Digest | None) -> bytes:
+        return self.store.read(digest or self.digest, max_bytes=MAX_MANIFEST_BYTES)
+
+    def blob(self, descriptor: Descriptor) -> Iterator[bytes]:
+        yield self.store.read(descriptor.checked_digest, max_bytes=descriptor.size)
+
+
+def _kept(reference: str, platform: Platform, locked: LockedImage | None, store: BlobStore) -> Image | None:
+    """The locked image where the store has all of it, so that nobody is asked; None where it does not."""
+    digest = locked.platforms.get(platform) if locked is not None else None
+    if digest is None:
+        return None
+    try:
+        source = _Store(name=reference, store=store, digest=Digest(digest))
+        return pull_image(source, store, architecture=platform.architecture)
+    except (FileNotFoundError, InputError):  # swept, or damaged here
+        return None
 
 
 def _pinned(reference: Reference, locked: LockedImage | None) -> Reference:
