@@ -104,6 +104,7 @@ def _service(workshop: Workshop, product: Product, secrets: Mapping[str, str]) -
         root=workshop.materialise(product.assembled.trees, directories=(config.working_dir,)),
         argv=(*(config.entrypoint or ()), *(config.cmd or ())),
         env={**variables, **secrets},
+        secrets=tuple(secrets.values()),
         user=config.user,
         cwd=config.working_dir or "/",
         bytecode=None
