@@ -105,7 +105,6 @@ def _service(workshop: Workshop, product: Product, secrets: Mapping[str, str]) -
         argv=(*(config.entrypoint or ()), *(config.cmd or ())),
         env={**variables, **secrets},
         secrets=tuple(secrets.values()),
-        secrets=tuple(secrets.values()),
         user=config.user,
         cwd=config.working_dir or "/",
         bytecode=None
