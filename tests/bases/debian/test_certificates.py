@@ -50,3 +50,14 @@ def test_openssl_rehash_makes_the_same_links(tmp_path: Path) -> None:
     theirs = {path.name for path in tmp_path.iterdir() if path.suffix == ".0"}
     ours = {e.path.rpartition("/")[2] for e in tree if e.path.startswith("etc/ssl/certs/") and e.path.endswith(".0")}
     assert ours == theirs
+
+
+def test_libssl_finds_the_bundle_where_the_openssl_package_is_left_out() -> None:
+    tree = Tree()
+    for path in ("usr/share/ca-certificates/mozilla/A.crt", "usr/lib/x86_64-linux-gnu/libcrypto.so.3"):
+        tree.add(file(path, CERTIFICATE.encode()))
+    install_certificates(tree)
+    assert {path: tree.resolve(f"usr/lib/ssl/{path}") for path in ("cert.pem", "certs")} == {
+        "cert.pem": "etc/ssl/certs/ca-certificates.crt",
+        "certs": "etc/ssl/certs",
+    }

@@ -15,7 +15,10 @@ from basewright.oci.tree import Tree, directory, file, symlink
 
 BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 CONFIGURATION = "etc/ca-certificates.conf"
+OPENSSL_DIRECTORY = "usr/lib/ssl"
+"""Where Debian's libssl looks, which has it from the package openssl: without the links nothing is trusted."""
 SOURCE_DIRECTORY = "usr/share/ca-certificates"
+_LIBCRYPTO = re.compile(r"usr/lib/(?:[^/]+/)?libcrypto\.so\.\d+")
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----(?P<body>.+?)-----END CERTIFICATE-----", re.DOTALL)
 _SEQUENCE, _SET, _UTF8 = 0x30, 0x31, 0x0C
 # The string types whose values OpenSSL brings into one form before it compares names, with their encodings.
@@ -52,7 +55,15 @@ def install_certificates(tree: Tree, *, hash_links: bool = True) -> int:
     tree.add(file(BUNDLE, bytes(bundle)))
     listed = "".join(path.removeprefix(SOURCE_DIRECTORY + "/") + "\n" for path in found)
     tree.add(file(CONFIGURATION, listed.encode("utf-8", "surrogateescape")))
+    _link_openssl(tree)
     return len(found)
+
+
+def _link_openssl(tree: Tree) -> None:
+    if any(_LIBCRYPTO.fullmatch(entry.path) for entry in tree):
+        for name, target in (("cert.pem", f"/{BUNDLE}"), ("certs", f"/{BUNDLE.rpartition('/')[0]}")):
+            if f"{OPENSSL_DIRECTORY}/{name}" not in tree:
+                tree.add(symlink(f"{OPENSSL_DIRECTORY}/{name}", target))
 
 
 def subject_hash(pem: bytes, *, name: str) -> str:
