@@ -4,6 +4,8 @@ import errno
 import fcntl
 import os
 import secrets
+import shutil
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +15,7 @@ from typing import BinaryIO
 from basewright.errors import InputError, OutOfReachError
 
 _PARTIAL = ".basewright-partial-"
+_SCRATCH = "basewright-run-"
 _STALE_SECONDS = 60.0
 IDLE_SECONDS = 86_400.0
 
@@ -79,6 +82,47 @@ def _remove_abandoned(folder: Path) -> None:
             with path.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()
+
+
+class ScratchFolder:
+    """A folder in the system's temporary one, gone when it is closed; what killed runs left goes when one is made."""
+
+    def __init__(self) -> None:
+        parent = Path(tempfile.gettempdir())
+        _remove_abandoned_scratch(parent)
+        try:
+            self.path = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=parent))
+            self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise disk_error(parent, error) from None
+        with suppress(OSError):
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def close(self) -> None:
+        """Removes it with everything in it."""
+        _remove_tree(self.path)
+        os.close(self._lock)
+
+
+def _remove_abandoned_scratch(parent: Path) -> None:
+    """Our own scratch folders whose process is gone: old enough to be locked, and not locked."""
+    for path in parent.glob(f"{_SCRATCH}*"):
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                facts = os.fstat(descriptor)
+                if facts.st_uid == os.geteuid() and time.time() - facts.st_mtime >= _STALE_SECONDS:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    _remove_tree(path)
+            finally:
+                os.close(descriptor)
+
+
+def _remove_tree(path: Path) -> None:
+    for folder, _, _ in os.walk(path):
+        with suppress(OSError):  # Go's module folders are read-only
+            Path(folder).chmod(0o700)
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

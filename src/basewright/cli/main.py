@@ -1,8 +1,10 @@
 """The command: parses, calls one library function, prints. The one place where errors become words and exit codes."""
 
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import FrameType
 
 import click
 
@@ -45,10 +47,18 @@ def basewright() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code; with no `argv` (the installed command) it exits with it."""
+    if argv is None:  # the process is ours: whoever ends it politely gets the same tidying up as Ctrl-C
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one
+                signal.signal(number, _interrupt)
     code = _run(list(sys.argv[1:] if argv is None else argv))
     if argv is None:
         sys.exit(code)
     return code
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _run(argv: list[str]) -> int:
