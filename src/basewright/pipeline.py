@@ -28,7 +28,7 @@ from basewright.feeds.pricing import fargate_facts
 from basewright.lock import Lock, merge_locks, read_lock, render_lock, write_lock
 from basewright.oci.digest import Digest
 from basewright.oci.layout import write_layout
-from basewright.runner.catalog import NO_RUN, FoundRunner, find_runner
+from basewright.runner.catalog import NOT_ASKED_FOR, FoundRunner, find_runner
 from basewright.strategy import Platform, Strategy
 from basewright.view.compose import view_evaluation
 from basewright.view.evaluation import EvaluationView
@@ -72,9 +72,11 @@ def evaluate(strategy: Strategy, options: EvaluateOptions, world: World) -> Eval
     chosen = plan(strategy, only=options.only)
     inputs = inputs_digest(strategy, chosen)
     lock = Lock() if options.update_lock else read_lock(lock_path(strategy))
-    found = find_runner(world.process) if options.run else NO_RUN
-    if found.why_not and options.run:
+    found = find_runner(world.process)
+    if found.why_not:
         world.notice(f"not running images: {found.why_not}" + (f" (mend it: {found.hint})" if found.hint else ""))
+    elif not options.run:
+        found = msgspec.structs.replace(found, description="none", why_not=NOT_ASKED_FOR)
     files = None
     if not options.fresh and is_locked(strategy, chosen, lock):
         key = _key(inputs, lock, found, options, world)

@@ -1,7 +1,6 @@
 """What building shares: the lock as it is completed, the bases as they come, caches, roots, and the interpreters."""
 
 import hashlib
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +9,7 @@ from typing import Self
 
 import msgspec
 
-from basewright._disk import sweep
+from basewright._disk import ScratchFolder, sweep
 from basewright.apps.bytecode import CachedBytecode, Run, host_interpreter, host_runner
 from basewright.bases.base import BaseImage, UnreachableBase
 from basewright.bases.catalog import BaseRequest, Provision, lock_base, provide_base
@@ -57,8 +56,8 @@ class Workshop:
         """What was learned of requirements, also for candidates that could not be built."""
         self.works: dict[str, AppWork] = {}
         """Applications whose downloads were made beside the bases."""
-        self._scratch = tempfile.TemporaryDirectory(prefix="basewright-")
-        self.scratch = Path(self._scratch.name)
+        self._scratch = ScratchFolder()
+        self.scratch = self._scratch.path
         self.scratch_store = BlobStore(self.scratch / "store")
         self.build_cache: Path | None = self.scratch / "caches" if measuring else None
         self._provisions: dict[str, Provision | BasewrightError] = {}
@@ -71,7 +70,7 @@ class Workshop:
 
     def __exit__(self, *_: object) -> None:
         self.roots.close()
-        self._scratch.cleanup()
+        self._scratch.close()
         sweep((self.world.cache / name for name in _SWEPT), max_bytes=MAX_CACHE_BYTES)
 
     def request(self, option: Option) -> BaseRequest:
@@ -82,6 +81,10 @@ class Workshop:
             runtime_packages=option.candidate.runtime_packages,
             directory=self.strategy.directory,
         )
+
+    def _base_key(self, option: Option) -> str:
+        """Two candidates with the same one share a base: bytecode of the standard library is part of it."""
+        return f"{self.request(option).key} {option.bytecode}"
 
     def amend(self, change: Callable[[Lock], Lock]) -> None:
         """Changes the lock, one thread at a time."""
@@ -101,7 +104,7 @@ class Workshop:
 
     def provide(self, options: Sequence[Option], also: Sequence[Callable[[], None]] = ()) -> None:
         """Brings the bases of all `options`, in parallel with `also` (downloads). Raises InputError."""
-        wanted = {self.request(option).key: option for option in options if option.name not in self.failures}
+        wanted = {self._base_key(option): option for option in options if option.name not in self.failures}
         missing = {key: option for key, option in wanted.items() if key not in self._provisions}
         with ThreadPoolExecutor(_PROVIDERS) as pool:
             others = [pool.submit(each) for each in also]
@@ -116,7 +119,10 @@ class Workshop:
         for key, option in missing.items():
             found = self._provisions[key]
             if isinstance(found, Provision):
-                self._provisions[key] = self._finish(option, found)
+                try:
+                    self._provisions[key] = self._finish(option, found)
+                except OutOfReachError as error:
+                    self._provisions[key] = error
 
     def _provide(self, option: Option) -> Provision:
         provision = provide_base(self.request(option), self.lock, self.world, store=self.store, spool=self.spool)
@@ -147,14 +153,14 @@ class Workshop:
 
     def provision(self, option: Option) -> Provision:
         """The base of `option`. Raises what kept it away."""
-        found = self._provisions[self.request(option).key]
+        found = self._provisions[self._base_key(option)]
         if isinstance(found, BasewrightError):
             raise found
         return found
 
     def base_if_known(self, option: Option) -> BaseImage | UnreachableBase | None:
         """The base of `option` where one came, or is published."""
-        found = self._provisions.get(self.request(option).key)
+        found = self._provisions.get(self._base_key(option))
         return found.base if isinstance(found, Provision) else None
 
     def compiler(self, option: Option, base: BaseImage | UnreachableBase) -> CachedBytecode:
@@ -163,7 +169,7 @@ class Workshop:
         version = base.runtime.python_version
         if version is None:
             raise OutOfReachError(f"{base.name} has no Python interpreter that is known")
-        key = f"{self.request(option).key} {version}"
+        key = f"{self._base_key(option)} {version}"
         if key not in self._compilers:
             self._compilers[key] = (version, self._new_compiler(option, base, version))
         return self._compilers[key][1]

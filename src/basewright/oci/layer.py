@@ -18,7 +18,7 @@ from basewright.oci.blob import BlobStore
 from basewright.oci.digest import Digest
 from basewright.oci.image import Layer
 from basewright.oci.manifest import OCI_LAYER_GZIP, Descriptor
-from basewright.oci.stream import ChunkReader, gzip_stream, inflate
+from basewright.oci.stream import ChunkReader, cut_members, gzip_members, inflate
 from basewright.oci.tar import MAX_ENTRIES, TarReader, render_end, render_header
 from basewright.oci.tree import Entry, FileType, Tree
 
@@ -61,14 +61,14 @@ def write_layer(store: BlobStore, tree: Tree, *, created_by: str, epoch: int = D
     diff = hashlib.sha256()
     uncompressed_bytes = 0
 
-    def tar() -> Iterator[bytes]:
+    def members() -> Iterator[bytes]:
         nonlocal uncompressed_bytes
-        for piece in _tar_pieces(tree, epoch):
-            diff.update(piece)
-            uncompressed_bytes += len(piece)
-            yield piece
+        for member in cut_members(_tar_pieces(tree, epoch)):
+            diff.update(member)
+            uncompressed_bytes += len(member)
+            yield member
 
-    digest, size = store.write_stream(gzip_stream(tar()), expected=None, max_bytes=MAX_LAYER_BYTES)
+    digest, size = store.write_stream(gzip_members(members()), expected=None, max_bytes=MAX_LAYER_BYTES)
     return Layer(
         descriptor=Descriptor(media_type=OCI_LAYER_GZIP, digest=digest, size=size),
         diff_id=Digest(f"sha256:{diff.hexdigest()}"),

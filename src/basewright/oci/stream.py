@@ -25,19 +25,29 @@ _SKIPPABLE = tuple(bytes((byte,)) for byte in range(0x50, 0x60))
 
 def gzip_stream(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """`pieces` as gzip members of bounded size, always the same bytes."""
-    return _in_order(_gzip_member, _members(pieces))
+    return gzip_members(cut_members(pieces))
 
 
-def _members(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The stream cut at every MEMBER_BYTES."""
-    held = bytearray()
+def gzip_members(members: Iterator[bytes]) -> Iterator[bytes]:
+    """What `cut_members` cut, each compressed."""
+    return _in_order(_gzip_member, members)
+
+
+def cut_members(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The stream cut at every MEMBER_BYTES, however it comes."""
+    held: list[bytes | memoryview] = []
+    room = MEMBER_BYTES
     for piece in pieces:
-        held += piece
-        while len(held) >= MEMBER_BYTES:
-            yield bytes(held[:MEMBER_BYTES])
-            del held[:MEMBER_BYTES]
+        rest = memoryview(piece)
+        while len(rest) >= room:
+            held.append(rest[:room])
+            yield b"".join(held)
+            rest, held, room = rest[room:], [], MEMBER_BYTES
+        if len(rest):
+            held.append(rest)
+            room -= len(rest)
     if held:
-        yield bytes(held)
+        yield b"".join(held)
 
 
 def _gzip_member(data: bytes) -> bytes:

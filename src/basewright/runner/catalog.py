@@ -8,7 +8,8 @@ from basewright.runner.sandbox import Sandbox
 
 
 class FoundRunner(msgspec.Struct, frozen=True, kw_only=True):
-    """A runner and its description, or (None) why there is none and what mends that."""
+    """A runner and its description, or (None) why there is none and what mends that. With both, images may be built
+    with it (bytecode), and are not run."""
 
     runner: Runner | None
     description: str
@@ -16,7 +17,7 @@ class FoundRunner(msgspec.Struct, frozen=True, kw_only=True):
     hint: str = ""
 
 
-NO_RUN = FoundRunner(runner=None, description="none", why_not="running was not asked for (--no-run)")
+NOT_ASKED_FOR = "running was not asked for (--no-run)"
 
 
 def find_runner(process: Process) -> FoundRunner:

@@ -173,8 +173,9 @@ def provenance(view: EvaluationView) -> str:
     """Where and from what the numbers came, in one line."""
     machine = view.machine
     as_of = "" if view.as_of == view.evaluated_at.date() else f", judged as of {view.as_of}"
+    where = ", nothing was run" if view.runner == "none" else f" in the {view.runner}"
     return (
-        f"Measured {view.evaluated_at:%Y-%m-%d %H:%M} UTC{as_of} by basewright {view.version} in the {view.runner}; "
+        f"Measured {view.evaluated_at:%Y-%m-%d %H:%M} UTC{as_of} by basewright {view.version}{where}; "
         f"{machine.processor}, {machine.cores} {'core' if machine.cores == 1 else 'cores'}, "
         f"{machine.system} {machine.kernel}; seed {view.seed}."
     )
