@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from tests.doubles.python_host import isolate
 
 from basewright._http import PooledHttp
 from basewright._process import HostProcess
-from basewright.apps.app import AppLayers, AppTarget
+from basewright.apps.app import AppLayers, AppTarget, BytecodeCompiler
 from basewright.apps.bytecode import CachedBytecode, host_runner
 from basewright.apps.python import build_python, python_packages
 from basewright.apps.python_resolve import resolve_python
@@ -91,9 +91,7 @@ def base_tree() -> Tree:
     return tree
 
 
-def target_of(
-    libc: str = "glibc", *, compiler: Callable[[Mapping[str, bytes]], dict[str, bytes]] | None = None
-) -> AppTarget:
+def target_of(libc: str = "glibc", *, compiler: BytecodeCompiler | None = None) -> AppTarget:
     return AppTarget(
         platform=Platform.LINUX_AMD64,
         runtime=RuntimeFacts(

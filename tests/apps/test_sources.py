@@ -1,6 +1,7 @@
 """An app's folder as a tree: what belongs to it, and what never does."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,13 @@ def test_link_in_a_circle(repository: Path) -> None:
 
 def test_what_is_no_file(repository: Path) -> None:
     os.mkfifo(repository / "app/pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        here = Path.cwd()
+        os.chdir(repository / "app")  # the path of a socket is short
+        try:
+            listening.bind("socket")
+        finally:
+            os.chdir(here)
     assert paths(repository) == ["main.py", "pkg/__init__.py"]
 
 

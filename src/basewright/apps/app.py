@@ -1,6 +1,6 @@
 """An application as layers over a base, and what is known of its requirements."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -8,6 +8,9 @@ import msgspec
 from basewright.facts import PackageFacts, RuntimeFacts
 from basewright.oci.tree import Tree
 from basewright.strategy import Platform
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""PATH where an image says nothing else."""
 
 
 class BytecodeCompiler(Protocol):
@@ -26,7 +29,7 @@ class AppTarget(msgspec.Struct, frozen=True, kw_only=True):
     runtime: RuntimeFacts
     base_tree: Tree | None
     """None where the base's bytes are out of reach."""
-    compile_bytecode: Callable[[Mapping[str, bytes]], dict[str, bytes]] | None
+    compile_bytecode: BytecodeCompiler | None
     """None: bytecode is not part of the image."""
 
 

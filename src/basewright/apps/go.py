@@ -257,7 +257,8 @@ class GoApplication:
     def copy_to(self, folder: Path) -> None:
         """Copies what the build reads into `folder`, which must not exist: for edits that the sources never see."""
         skip = shutil.ignore_patterns(".git", ".hg", ".jj", ".svn", ".basewright")
-        shutil.copytree(self.module.copy_root, folder, symlinks=True, ignore=skip)
+        with contextlib.suppress(shutil.Error):  # sockets and what may not be read: no source, or the build says so
+            shutil.copytree(self.module.copy_root, folder, symlinks=True, ignore=skip)
 
     def edit_application(self, copy: Path, text: str) -> Path:
         """Really changes the program in a copy; `text` makes one edit unlike another. Returns the file."""

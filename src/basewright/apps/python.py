@@ -10,7 +10,7 @@ import msgspec
 
 from basewright._http import Http
 from basewright._process import Process
-from basewright.apps.app import AppLayers, AppTarget
+from basewright.apps.app import DEFAULT_PATH, AppLayers, AppTarget
 from basewright.apps.python_install import Environment, environment_of, install_wheel
 from basewright.apps.python_project import build_wheel, has_build_system, is_src_layout
 from basewright.apps.python_wheels import Chosen, WheelCache, available, choose_wheels, why_without
@@ -26,7 +26,6 @@ from basewright.strategy import Platform, PythonApp
 
 VENV = "/opt/venv"
 APP = "/app"
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SCRIPTS = f"{VENV.lstrip('/')}/bin/"
 _MAX_NAMED = 50
 

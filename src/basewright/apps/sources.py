@@ -100,7 +100,7 @@ class _Walk:
                 self._link(path, target, git, docker, depth)
             elif entry.is_dir():
                 self._walk(path, target, git, docker, depth + 1)
-            else:
+            elif entry.is_file(follow_symlinks=False):  # sockets and pipes stay out, as git leaves them out
                 self._file(path, target)
 
     def _entries(self, folder: Path) -> Iterator[os.DirEntry[str]]:

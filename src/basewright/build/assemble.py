@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from basewright.apps.app import AppLayers
+from basewright.apps.app import DEFAULT_PATH, AppLayers
 from basewright.bases.base import NONROOT, BaseImage, UnreachableBase
 from basewright.candidate import Option
 from basewright.facts import Basis, SizePart
@@ -17,7 +17,6 @@ from basewright.strategy import PublishedBase, Strategy
 
 _BASE_NAME = "org.opencontainers.image.base.name"
 _BASE_DIGEST = "org.opencontainers.image.base.digest"
-_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SEARCH_PATHS = ("PATH", "PYTHONPATH")
 NONROOT_USER = f"{NONROOT}:{NONROOT}"
 
@@ -129,7 +128,7 @@ def _env(base: tuple[str, ...] | None, app: Mapping[str, str], service: Mapping[
     for variables in (app, service):
         for name, value in variables.items():
             merged[name] = _joined(value, merged.get(name, "")) if name in _SEARCH_PATHS else value
-    merged.setdefault("PATH", _DEFAULT_PATH)
+    merged.setdefault("PATH", DEFAULT_PATH)
     return tuple(f"{name}={value}" for name, value in merged.items())
 
 
