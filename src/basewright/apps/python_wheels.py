@@ -3,7 +3,6 @@
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -26,6 +25,7 @@ from basewright.facts import RequirementFact, RuntimeFacts
 from basewright.lock import LockedFile, LockedPython, LockedRequirement
 from basewright.oci.blob import BlobStore
 from basewright.oci.digest import Digest
+from basewright.parallel import map_parallel
 from basewright.progress import Progress
 from basewright.strategy import Platform, PythonApp
 
@@ -131,14 +131,7 @@ class WheelCache:
         progress(f"downloading {len(missing)} wheels")
         wanted = {each.file.sha256: each.file.name for each in missing}
         places, uv = locate_files(strategy_directory, app, locked, wanted, process=self._process)
-        with ThreadPoolExecutor(_DOWNLOADS) as pool:
-            tasks = [pool.submit(self._fetch, each, places, uv.credentials) for each in missing]
-            try:
-                for task in tasks:
-                    task.result()
-            except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
+        map_parallel(lambda each: self._fetch(each, places, uv.credentials), missing, workers=_DOWNLOADS)
 
     def _fetch(self, wheel: Wheel, places: Mapping[str, PylockFile], credentials: Credentials) -> None:
         place, path = places[wheel.file.sha256], self.path(wheel)

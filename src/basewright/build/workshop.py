@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +23,7 @@ from basewright.oci.blob import BlobStore
 from basewright.oci.image import Layer
 from basewright.oci.layer import write_layer
 from basewright.oci.tree import Entry, Tree
+from basewright.parallel import map_parallel
 from basewright.runner.root import RootStore, read_spooled
 from basewright.runner.runner import Runner
 from basewright.strategy import Bytecode, PublishedBase, Strategy
@@ -106,16 +107,15 @@ class Workshop:
         """Brings the bases of all `options`, in parallel with `also` (downloads). Raises InputError."""
         wanted = {self._base_key(option): option for option in options if option.name not in self.failures}
         missing = {key: option for key, option in wanted.items() if key not in self._provisions}
-        with ThreadPoolExecutor(_PROVIDERS) as pool:
-            others = [pool.submit(each) for each in also]
-            coming = {key: pool.submit(self._provide, option) for key, option in missing.items()}
-            for key, future in coming.items():
-                try:
-                    self._provisions[key] = future.result()
-                except OutOfReachError as error:
-                    self._provisions[key] = error
-            for other in others:
-                other.result()
+
+        def bring(key: str) -> None:
+            try:
+                self._provisions[key] = self._provide(missing[key])
+            except OutOfReachError as error:
+                self._provisions[key] = error
+
+        work: list[Callable[[], None]] = [*also, *(partial(bring, key) for key in missing)]
+        map_parallel(lambda each: each(), work, workers=_PROVIDERS)
         for key, option in missing.items():
             found = self._provisions[key]
             if isinstance(found, Provision):

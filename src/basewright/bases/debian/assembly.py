@@ -11,7 +11,6 @@ from basewright.bases.debian.changes import cadence_of
 from basewright.bases.debian.database import write_database, write_status_directory
 from basewright.bases.debian.download import Download, download_debs
 from basewright.bases.debian.mirrors import Mirrors
-from basewright.bases.debian.parallel import map_parallel
 from basewright.bases.debian.scripts import configure, library_notes, merge_usr
 from basewright.bases.debian.unpack import UnpackedDeb, unpack_deb
 from basewright.bases.look import runtime_of
@@ -21,6 +20,7 @@ from basewright.facts import CadenceFacts, Owner, RuntimeFacts
 from basewright.feeds.lifecycle import distribution_series
 from basewright.lock import LockedDebian
 from basewright.oci.tree import Entry, FileType, Tree
+from basewright.parallel import map_parallel
 from basewright.progress import Progress
 from basewright.strategy import Platform
 

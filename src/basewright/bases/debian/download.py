@@ -12,9 +12,9 @@ import msgspec
 from basewright._disk import write_atomically
 from basewright._http import Http, NotFoundError
 from basewright.bases.debian.mirrors import Mirror, Mirrors
-from basewright.bases.debian.parallel import map_parallel
 from basewright.errors import HostileInputError, InputError, OutOfReachError
 from basewright.lock import LockedDeb, LockedDebian
+from basewright.parallel import map_parallel
 from basewright.progress import Progress
 
 MAX_DEB_BYTES = 1 << 30

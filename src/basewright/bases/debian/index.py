@@ -16,11 +16,11 @@ import msgspec
 
 from basewright._disk import write_atomically
 from basewright._http import Http, NotFoundError
-from basewright.bases.debian.parallel import map_parallel
 from basewright.bases.debian.release import COMPONENT, IndexFile, Release
 from basewright.ecosystems.dpkg import Relation, compare_versions, parse_paragraph, parse_relations, parse_source
 from basewright.errors import HostileInputError
 from basewright.lock import LockedDeb
+from basewright.parallel import map_parallel
 from basewright.progress import Progress
 from basewright.strategy import Platform
 

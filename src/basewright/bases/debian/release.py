@@ -13,10 +13,10 @@ import msgspec
 from basewright._http import Http, NotFoundError
 from basewright.bases.debian.keys import ArchiveKeys
 from basewright.bases.debian.mirrors import Mirror
-from basewright.bases.debian.parallel import map_parallel
 from basewright.ecosystems.dpkg import parse_paragraph
 from basewright.errors import HostileInputError, InputError, OutOfReachError
 from basewright.lock import LockedRelease
+from basewright.parallel import map_parallel
 
 MAX_RELEASE_BYTES = 8 << 20
 MAX_CLOCK_SKEW = timedelta(days=1)

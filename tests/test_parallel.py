@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from basewright.bases.debian.parallel import map_parallel
+from basewright.parallel import map_parallel
 
 
 def test_results_stand_in_the_order_of_the_things() -> None:
