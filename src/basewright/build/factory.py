@@ -20,7 +20,7 @@ from basewright.build.python_work import PythonWork
 from basewright.build.work import AppWork
 from basewright.build.workshop import Workshop, failure_of
 from basewright.candidate import Option, own_paths, target_platforms
-from basewright.errors import BasewrightError, OutOfReachError
+from basewright.errors import BasewrightError, BuildFailedError, OutOfReachError
 from basewright.facts import Failure, MissingLibrary, PackageFacts, RuntimeFacts
 from basewright.feeds.lifecycle import release_dates
 from basewright.feeds.official import tag_runtime
@@ -304,6 +304,11 @@ def _go_work(workshop: Workshop, option: Option) -> GoWork:
 
 
 def _target(workshop: Workshop, option: Option, base: BaseImage | UnreachableBase, locked: LockedPython) -> AppTarget:
+    if isinstance(base, BaseImage) and base.runtime.python_version is None:
+        raise BuildFailedError(
+            f"{option.name} is a Python application, and its base {base.name} has no Python interpreter",
+            hint="python3-minimal and libpython3-stdlib are Debian's packages of one",
+        )
     target = AppTarget(
         platform=option.platform,
         runtime=base.runtime,
