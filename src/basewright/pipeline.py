@@ -21,6 +21,7 @@ from basewright.errors import ExitCode, OutOfReachError
 from basewright.evidence.gather import gather, now_utc
 from basewright.evidence.key import inputs_digest, key_of
 from basewright.evidence.machine import read_machine
+from basewright.evidence.reach import is_worth_another_try
 from basewright.evidence.store import SCHEMA, EvidenceFile, read_evidence, write_evidence
 from basewright.facts import Failure, Unmeasured
 from basewright.feeds.catalog import feed_dates
@@ -81,7 +82,7 @@ def evaluate(strategy: Strategy, options: EvaluateOptions, world: World) -> Eval
     if not options.fresh and is_locked(strategy, chosen, lock):
         key = _key(inputs, lock, found, options, world)
         files = read_evidence(evidence_directory(strategy), [option.name for option in chosen], key=key)
-    if files is None:
+    if files is None or is_worth_another_try(chosen, files):
         files = _measure(strategy, chosen, inputs, lock, found, options, world)
     return _conclude(strategy, chosen, files, options, world)
 

@@ -80,6 +80,17 @@ def _resolve(source: RegistrySource, platform: Platform, *, store: BlobStore, pr
     return found
 
 
+def registry_answers(base: PublishedBase, http: PooledHttp) -> bool:
+    """Whether the registry tells now what `base` stands for, or that there is no such image."""
+    try:
+        RegistrySource(parse_reference(base.reference), http).manifest(None)
+    except InputError:
+        return True
+    except OutOfReachError:
+        return False
+    return True
+
+
 class _Store(msgspec.Struct, frozen=True, kw_only=True):
     """The store as a source of one image."""
 
