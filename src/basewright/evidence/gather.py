@@ -11,8 +11,9 @@ from basewright.bench.build_trial import EditTimes, EditTrial, time_edits
 from basewright.bench.observe import ServiceUnderTest
 from basewright.bench.trial import run_trials
 from basewright.build.product import Product, Rebuilder
-from basewright.build.workshop import Workshop
+from basewright.build.workshop import Workshop, failure_of
 from basewright.candidate import Option, host_platform
+from basewright.errors import BasewrightError
 from basewright.evidence.inventory import size_facts
 from basewright.evidence.posture import posture_facts
 from basewright.facts import (
@@ -65,7 +66,10 @@ def _runs(
         if reason:
             runs[name] = NotMeasured(reason=reason)
         elif isinstance(product, Product):
-            services.append(_service(workshop, product, secrets))
+            try:
+                services.append(_service(workshop, product, secrets))
+            except BasewrightError as error:  # a full disk, such as it is
+                runs[name] = failure_of(error)
     if services:
         assert workshop.runner is not None
         runs |= run_trials(
