@@ -9,6 +9,8 @@ from basewright.errors import BasewrightError, BuildFailedError, HostileInputErr
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s\"]+@")
 _QUERY = re.compile(r"(https?://[^\s\"?]+)\?[^\s\":]*")
 _MODULE = re.compile(r"(?P<module>[\w.~/-]+\.[\w.~/-]+@v[\w.+-]+)")
+_STD_LACKS_STD = re.compile(r"([^/\s]+)/src/\S+\.go:[\d:]+ package (internal/\S+) is not in std \(\S*/\1/src/\2\)")
+"""What `go` says of its own packages where it cannot write its cache."""
 _NOISE = re.compile(r"go: downloading |go: finding |go: extracting |# ")
 
 _UNREACHABLE = (
@@ -68,7 +70,7 @@ _Judge = Callable[[str, str], BasewrightError | None]
 
 
 def _system(text: str, toolchain: str) -> BasewrightError | None:
-    if "no space left on device" in text or "disk quota exceeded" in text:
+    if "no space left on device" in text or "disk quota exceeded" in text or _STD_LACKS_STD.search(text):
         return OutOfReachError(
             "no space left to build with Go", hint="free some, or set BASEWRIGHT_CACHE to another disk"
         )
