@@ -40,6 +40,17 @@ def test_order_and_company_make_no_difference() -> None:
     assert alone == {path: whole[path] for path in alone}
 
 
+def test_what_the_interpreter_knows_already_makes_no_difference() -> None:
+    """Such as another C library's names in `posix`, or a patched `encodings`."""
+    sources = standard_library(25) | {"x.py": b"star, name = '*', 'unheard_of_elsewhere'\n"}
+
+    def knowing(argv: Sequence[str], stdin: bytes) -> Completed:
+        prelude = "import sys; known = [sys.intern(x) for x in ('*', '#', 'unheard_of_elsewhere', 'parser', 'action')]"
+        return RUN((*argv[:-1], f"{prelude}\n{argv[-1]}"), stdin)
+
+    assert compile_with(knowing, sys.executable, sources, python_version=VERSION) == compiled(sources)
+
+
 def test_unchecked_hash_for_the_final_path() -> None:
     ((path, data),) = compiled({"app/pkg/mod.py": b"def f(): raise KeyError\n"}).items()
     assert path == f"app/pkg/__pycache__/mod.cpython-{sys.version_info[0]}{sys.version_info[1]}.pyc"

@@ -9,6 +9,7 @@ import re
 import struct
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache as cached
 from importlib.resources import files
 from pathlib import Path
 
@@ -42,9 +43,8 @@ def compile_with(run: Run, interpreter: str, sources: Mapping[str, bytes], *, py
     if not sources:
         return {}
     paths = sorted(sources)
-    script = files("basewright.apps").joinpath("bytecode_script.py").read_text("utf-8")
     request = b"".join(_frame(path, sources[path]) for path in paths)
-    done = run((interpreter, *_FLAGS, script), request)
+    done = run((interpreter, *_FLAGS, _script()), request)
     if done.returncode != 0 or not done.stdout.startswith(_MARK):
         lines = done.last_lines(1)
         raise OutOfReachError(
@@ -59,6 +59,11 @@ def compile_with(run: Run, interpreter: str, sources: Mapping[str, bytes], *, py
     if crashed:
         raise OutOfReachError(f"the interpreter {interpreter} died of compiling {crashed[0]}")
     return {pyc_path(paths[index], python_version): pyc for index, (status, pyc) in answers.items() if status == 0}
+
+
+@cached
+def _script() -> str:
+    return files("basewright.apps").joinpath("bytecode_script.py").read_text("utf-8")
 
 
 def _frame(path: str, source: bytes) -> bytes:
@@ -94,7 +99,8 @@ class CachedBytecode:
         self._version = python_version
         self._folder = None
         if cache is not None:
-            self._folder = cache / "bytecode" / hashlib.sha256(interpreter_key.encode()).hexdigest()[:32]
+            key = f"{interpreter_key} {_script()}"
+            self._folder = cache / "bytecode" / hashlib.sha256(key.encode()).hexdigest()[:32]
 
     def __call__(self, sources: Mapping[str, bytes]) -> dict[str, bytes]:
         known: dict[str, bytes] = {}

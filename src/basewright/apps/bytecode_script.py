@@ -4,7 +4,8 @@ Read as text and handed to that interpreter with `-c`: it imports nothing that i
 Standard input: frames of (u32 path length, u32 source length, path, source). Standard output: `BWPYC1`, then frames
 of (u32 index, u8 status, u32 length, bytes), status 0 with the .pyc, 1 with why the source is not valid, 2 where the
 compiler itself died. What marshal writes depends on which objects are shared with the rest of the process, so each
-source is compiled in a child forked from the same untouched state: the bytes are the same in whatever company.
+source is compiled in a child forked from the same untouched state, and what could be shared is, always: the bytes are
+the same in whatever company, and whatever the C library and the files of this interpreter brought along.
 """
 
 import _imp
@@ -15,6 +16,8 @@ import sys
 # mypy: disable-error-code="attr-defined,no-untyped-call"
 
 _WORKERS = 4
+_HELD = ("co_consts", "co_names", "co_varnames", "co_freevars", "co_cellvars", "co_filename", "co_name", "co_qualname")
+_CODE = type((lambda: None).__code__)
 _spaces: "list[int]" = []
 
 
@@ -56,8 +59,22 @@ def _compile(path: bytes, source: bytes, magic: bytes) -> bytes:
         code = compile(source, path.decode("utf-8", "surrogateescape"), "exec", dont_inherit=True, optimize=0)
     except Exception as error:
         return b"\x01" + type(error).__name__.encode()
+    held: list[object] = []
+    _hold(code, held)
     key = int.from_bytes(magic[:4], "little")
     return b"\x00" + magic + b"\x01\x00\x00\x00" + _imp.source_hash(key, source) + marshal.dumps(code)
+
+
+def _hold(value: object, held: "list[object]") -> None:
+    """One more reference to all that is written: marshal marks what is referred to from elsewhere, such as names that
+    this process knows, too."""
+    held.append(value)
+    if isinstance(value, _CODE):
+        for name in _HELD:
+            _hold(getattr(value, name, None), held)
+    elif isinstance(value, (tuple, frozenset)):
+        for each in value:
+            _hold(each, held)
 
 
 def _compile_apart(sources: int, index: int, frame: "tuple[int, int, int]", magic: bytes, results: int) -> None:
@@ -111,6 +128,8 @@ def main() -> None:
     if os.environ.get(b"PYTHONHASHSEED") != b"0":
         # The seed orders sets, and so constants: it can only be set before an interpreter starts.
         os.execve(sys.executable, _arguments(), {b"PYTHONHASHSEED": b"0"})
+    for number in range(256):
+        sys.intern(chr(number))  # strings of one character are the process's own, interned or not yet
     magic = sys.modules["_frozen_importlib_external"].MAGIC_NUMBER
     sources = _space()
     frames = _frames(sources, _copy(0, sources))
