@@ -7,7 +7,8 @@ import msgspec
 
 from basewright.apps.sources import app_folder
 from basewright.errors import InputError
-from basewright.strategy import Bytecode, Candidate, GoApp, Platform, PythonApp, Strategy
+from basewright.strategy import ArchiveBase, Bytecode, Candidate, GoApp, Platform, PythonApp, Strategy
+from basewright.strategy_fault import Place
 
 _MACHINES = {
     "x86_64": Platform.LINUX_AMD64,
@@ -49,15 +50,14 @@ def plan(strategy: Strategy, *, only: tuple[str, ...] = (), platform: Platform |
     for index, candidate in enumerate(strategy.candidates):
         if only and candidate.name not in only:
             continue
-        where = f'{strategy.file_name}: candidate[{index}] (candidate "{candidate.name}")'
-        app = candidate.app
-        app_folder(strategy.directory, app.python if isinstance(app, PythonApp) else app.go)
+        place = Place(file=strategy.file_name).at("candidate").at(index).of_candidate(candidate.name)
+        _check_paths(strategy, candidate, place)
         command = candidate.command or strategy.service.command
         if isinstance(candidate.app, GoApp):
             command = candidate.arguments
         elif not command:
-            raise InputError(
-                f"{where}: a Python app needs a command",
+            raise place.fault(
+                "a Python app needs a command",
                 hint='command = ["uvicorn", "package:app", "--host", "0.0.0.0", "--port", "8000"] in [service]',
             )
         options.append(
@@ -70,6 +70,20 @@ def plan(strategy: Strategy, *, only: tuple[str, ...] = (), platform: Platform |
             )
         )
     return tuple(options)
+
+
+def _check_paths(strategy: Strategy, candidate: Candidate, place: Place) -> None:
+    """What a candidate names on disk is there, before anything is fetched or built."""
+    app, base = candidate.app, candidate.base
+    try:
+        app_folder(strategy.directory, app.python if isinstance(app, PythonApp) else app.go)
+    except InputError as error:
+        raise place.at("app").fault(error.message, hint=error.hint) from None
+    if isinstance(base, ArchiveBase) and not (strategy.directory / base.archive).exists():
+        raise place.at("base").fault(
+            f"the archive {base.archive} does not exist",
+            hint=f"it is looked for in {strategy.directory}",
+        )
 
 
 def named(strategy: Strategy, name: str) -> Candidate:

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import dropwhile, takewhile
 from pathlib import Path
 
 from basewright._process import Completed, Process
@@ -69,7 +70,8 @@ class Uv:
         if _OUT_OF_REACH.search(text):
             index = next((line for line in told if "://" in line), told[0] if told else "no answer")
             return OutOfReachError(f"{what}: the package index is out of reach: {_sentence(index)}")
-        reason = next((line for line in told if "Because" in line), " ".join(told[:2]))
+        chain = list(takewhile(lambda line: not line.startswith("hint:"), dropwhile(_no_reason, told)))
+        reason = " ".join(chain or told[:2])
         return InputError(f"{what}: {_sentence(reason)}", hint=_hint(lines))
 
 
@@ -90,6 +92,10 @@ def _program() -> str:
     from uv import find_uv_bin
 
     return find_uv_bin()
+
+
+def _no_reason(line: str) -> bool:
+    return "Because" not in line
 
 
 def _sentence(text: str) -> str:

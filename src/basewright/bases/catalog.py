@@ -153,7 +153,7 @@ def _provide_debian(request: BaseRequest, lock: Lock, world: World) -> Provision
         progress=world.progress,
     )
     image = BaseImage(
-        name=f"debian {base.debian}, {len(locked.packages)} packages",
+        name=f"debian {base.debian}, {len(locked.packages)} package{'s' * (len(locked.packages) != 1)}",
         layers=(),
         tree=root.tree,
         runtime=root.runtime,
