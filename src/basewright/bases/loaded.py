@@ -52,8 +52,9 @@ def load_base(
 
 
 def _cadence(reference: str | None, tree: Tree, name: str) -> CadenceFacts | NotMeasured:
-    """The rebuilds of the official image that it is, or that its os-release says it comes from."""
-    names = [reference] if reference else _official_names(tree)
+    """The rebuilds of the official image that it is, else of the one that its os-release says it comes from: an image
+    of a private registry, or an archive, is no fresher than that."""
+    names = [*([reference] if reference else []), *_official_names(tree)]
     for each in names:
         facts = image_cadence(each)
         if facts is not None:
