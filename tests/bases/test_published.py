@@ -38,6 +38,7 @@ def provide(reference: str, folder: Path, locked: LockedImage | None = None) -> 
         spool_directory=folder / "layers",
         now=NOW,
         progress=lambda text: None,
+        notice=lambda text: None,
     )
 
 

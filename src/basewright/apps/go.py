@@ -183,6 +183,15 @@ def go_application(
     return application
 
 
+def has_toolchain(toolchain: str, *, process: Process, cache: Path) -> bool:
+    """Whether a Go release is here, so that nothing is to download. Raises OutOfReachError where there is no `go`."""
+    return str(find_go(process).version) == toolchain or any(_toolchains(toolchain, GoCache(directory=cache / "go")))
+
+
+def _toolchains(toolchain: str, cache: GoCache) -> Iterator[Path]:
+    return (cache.modules / "golang.org").glob(f"toolchain@*-go{toolchain}.*")
+
+
 class GoApplication:
     """A Go application ready to be compiled, as it lies in the repository or in a copy of it (`copy_to`)."""
 
@@ -352,14 +361,11 @@ class GoApplication:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _has_toolchain(self) -> bool:
-        return str(self._command.version) == self.toolchain or any(self._toolchains())
-
-    def _toolchains(self) -> Iterator[Path]:
-        return (self._cache.modules / "golang.org").glob(f"toolchain@*-go{self.toolchain}.*")
+        return str(self._command.version) == self.toolchain or any(_toolchains(self.toolchain, self._cache))
 
     def _make_deletable(self) -> None:
         """`go` unpacks a toolchain into folders that may not be written, -modcacherw or not."""
-        for root in self._toolchains():
+        for root in _toolchains(self.toolchain, self._cache):
             if root.stat().st_mode & 0o200:
                 continue
             for folder in (*(path for path in root.rglob("*") if path.is_dir() and not path.is_symlink()), root):

@@ -135,6 +135,7 @@ def provide_base(request: BaseRequest, lock: Lock, world: World, *, store: BlobS
                 spool_directory=spool,
                 now=world.now,
                 progress=world.progress,
+                notice=world.notice,
             )
             provision = Provision(base=answer.base, additions=Tree(), image=answer.locked)
             return _with_packages(request, lock, world, provision)

@@ -22,8 +22,10 @@ from basewright.oci.manifest import MAX_MANIFEST_BYTES, Descriptor
 from basewright.oci.pull import Resolved, pull_image, resolve
 from basewright.oci.reference import Reference, parse_reference
 from basewright.oci.registry import RegistrySource
-from basewright.progress import Progress
+from basewright.progress import Progress, about_seconds
 from basewright.strategy import Platform, PublishedBase
+
+_LARGE_BYTES = 1e6
 
 
 class PublishedAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +45,7 @@ def provide_published(
     spool_directory: Path,
     now: datetime.datetime,
     progress: Progress,
+    notice: Progress,
 ) -> PublishedAnswer:
     """Pulls the image that `locked` names (or the tag stands for now). Raises InputError where the registry says that
     there is no such image, HostileInputError where it lies; a registry out of reach is an answer, not an error."""
@@ -51,7 +54,7 @@ def provide_published(
     image, entry = _kept(base.reference, platform, locked, store), locked
     if image is None:
         try:
-            found = _resolve(source, platform, store=store, progress=progress)
+            found = _resolve(source, platform, store=store, progress=progress, notice=notice)
             image = pull_image(source, store, architecture=platform.architecture, resolved=found)
         except OutOfReachError as error:
             return PublishedAnswer(base=_unreachable(base.reference, platform, error.message), locked=locked)
@@ -69,14 +72,17 @@ def provide_published(
     return PublishedAnswer(base=loaded, locked=entry)
 
 
-def _resolve(source: RegistrySource, platform: Platform, *, store: BlobStore, progress: Progress) -> Resolved:
+def _resolve(
+    source: RegistrySource, platform: Platform, *, store: BlobStore, progress: Progress, notice: Progress
+) -> Resolved:
     """What the tag stands for, with a word on how much of it is to come."""
     progress(f"asking the registry for {source.name}")
     found = resolve(source, architecture=platform.architecture)
     size = sum(layer.size for layer in found.manifest.layers)
     missing = sum(layer.size for layer in found.manifest.layers if layer.checked_digest not in store)
-    if missing:
-        progress(f"pulling {source.name}: {missing / 1e6:.0f} of {size / 1e6:.0f} MB")
+    if missing >= _LARGE_BYTES:
+        words = f"{missing / 1e6:.0f} of {size / 1e6:.0f} MB"
+        notice(f"to download: {source.name} ({words}); {about_seconds(missing)}")
     return found
 
 

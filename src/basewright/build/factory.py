@@ -13,6 +13,7 @@ from basewright.apps.python_resolve import is_current, resolve_python
 from basewright.bases.base import BaseImage, UnreachableBase
 from basewright.bases.catalog import debian_key
 from basewright.bases.debian.distribution import library_packages
+from basewright.build.announce import announce_bases, announce_indexes, announce_wheels
 from basewright.build.assemble import assemble
 from basewright.build.go_work import GoWork
 from basewright.build.product import ColdBuild, Product, measure_cold
@@ -72,11 +73,14 @@ def lock_all(workshop: Workshop, options: Sequence[Option]) -> None:
     Raises InputError before anything is built; what is out of reach makes an option incomplete.
     """
     _lock_encoders(workshop)
+    announce_indexes(workshop, options)
     workshop.lock_bases(options)
     for option in options:
         if isinstance(option.candidate.app, GoApp):
             _attempt(workshop, option, _lock_go)
-    works = {go_key(option.candidate): option for option in options if isinstance(option.candidate.app, GoApp)}
+    go_users = [option for option in options if isinstance(option.candidate.app, GoApp)]
+    announce_bases(workshop, options, [workshop.lock.go.get(go_key(option.candidate)) for option in go_users])
+    works = {go_key(option.candidate): option for option in go_users}
     workshop.provide(
         options, also=[_download(workshop, option) for option in works.values() if option.name not in workshop.failures]
     )
@@ -87,6 +91,12 @@ def lock_all(workshop: Workshop, options: Sequence[Option]) -> None:
             )
         )
     _lock_python(workshop, options)
+    announce_wheels(workshop, {option.name: _locked_python(workshop, option) for option in options}, options)
+
+
+def _locked_python(workshop: Workshop, option: Option) -> LockedPython | None:
+    app = option.candidate.app
+    return workshop.lock.python.get(python_key(app)) if isinstance(app, PythonApp) else None
 
 
 def _lock_encoders(workshop: Workshop) -> None:

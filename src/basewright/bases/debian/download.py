@@ -32,9 +32,14 @@ class Download(msgspec.Struct, frozen=True, kw_only=True):
     downloaded_bytes: int
 
 
+def missing_debs(locked: LockedDebian, cache: Path) -> tuple[LockedDeb, ...]:
+    """What is not in the cache yet: what download_debs will ask for."""
+    return tuple(each for each in locked.packages if not _place(cache, each).is_file())
+
+
 def missing_bytes(locked: LockedDebian, cache: Path) -> int:
-    """How many bytes are not in the cache yet: what download_debs will ask for."""
-    return sum(each.size for each in locked.packages if not _place(cache, each).is_file())
+    """How many bytes those are."""
+    return sum(each.size for each in missing_debs(locked, cache))
 
 
 def download_debs(locked: LockedDebian, *, mirrors: Mirrors, http: Http, cache: Path, progress: Progress) -> Download:
