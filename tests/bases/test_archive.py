@@ -20,7 +20,9 @@ def test_a_root_filesystem_of_another_machine_is_refused(tmp_path: Path) -> None
     assert LIBC is not None
     with tarfile.open(tmp_path / "root.tar", "w") as archive:
         archive.add(LIBC.resolve(), "lib/libc.so.6")
-    (other,) = set(Platform) - {host_platform()}
+    here = host_platform()
+    assert here is not None
+    (other,) = set(Platform) - {here}
 
     def provide(wanted: Platform) -> str | None:
         store, base = BlobStore(tmp_path / "store"), ArchiveBase(archive="root.tar")
@@ -28,6 +30,6 @@ def test_a_root_filesystem_of_another_machine_is_refused(tmp_path: Path) -> None
             base, tmp_path, wanted, store=store, spool_directory=tmp_path / "spool", created="2024-01-01T00:00:00Z"
         ).runtime.libc
 
-    assert provide(host_platform()) == "glibc"
+    assert provide(here) == "glibc"
     with pytest.raises(InputError, match=f"root.tar holds programs for {platform.machine()}, not for {other}"):
         provide(other)
