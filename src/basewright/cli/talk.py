@@ -8,6 +8,8 @@ from typing import Self
 
 import click
 
+from basewright.errors import OutOfReachError
+
 
 def print_result(text: str) -> None:
     """`text` as it is, on standard output. A reader that went away (`| head`) changes no exit code."""
@@ -15,7 +17,15 @@ def print_result(text: str) -> None:
         click.echo(text, nl=False, color=True)
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own flush at the end
+        _let_go_of_stdout()
+    except OSError as error:
+        _let_go_of_stdout()
+        raise OutOfReachError(f"the result cannot be written to standard output: {error.strerror}") from None
+
+
+def _let_go_of_stdout() -> None:
+    """So that Python's own flush at the end does not fail as well."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Talk:
