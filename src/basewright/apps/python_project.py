@@ -17,7 +17,7 @@ from basewright.apps.python_install import Environment, install_wheel
 from basewright.apps.python_requirements import read_bounded
 from basewright.apps.python_uv import Uv
 from basewright.apps.sources import read_app_folder
-from basewright.errors import BasewrightError, BuildFailedError, InputError
+from basewright.errors import BasewrightError, BuildFailedError, InputError, OutOfReachError
 from basewright.lock import LockedRequirement
 from basewright.oci.tree import FileType, Tree, file
 
@@ -74,15 +74,16 @@ def build_wheel(
         constraints = Path(scratch) / "build-requirements.txt"
         constraints.write_text("".join(_pin(each) for each in pins), "utf-8")
         extra, notes = _environment(folder, uv.environment)
-        done = uv.run(
-            [
-                "build", "--wheel", "--out-dir", str(output), "--no-create-gitignore",
-                "--build-constraints", str(constraints), str(copy),
-            ],
-            extra=extra,
-        )  # fmt: skip
+        arguments = [
+            "build", "--wheel", "--out-dir", str(output), "--no-create-gitignore",
+            "--build-constraints", str(constraints), str(copy),
+        ]  # fmt: skip
+        done = uv.run(arguments, extra=extra)
         if done.returncode != 0:
-            raise _failure(uv, done, folder.name, scratch)
+            failure = _failure(uv, done, folder.name, scratch)
+            # What the lock pins may all be in uv's cache, which without this still asks the index.
+            if not isinstance(failure, OutOfReachError) or uv.run([*arguments, "--offline"], extra=extra).returncode:
+                raise failure
         wheels = sorted(output.glob("*.whl"))
         if len(wheels) != 1:
             raise BuildFailedError(f"the build of {folder.name} left {len(wheels)} wheels, not one")
