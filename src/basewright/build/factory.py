@@ -319,6 +319,8 @@ def _target(workshop: Workshop, option: Option, base: BaseImage | UnreachableBas
             f"{option.name} is a Python application, and its base {base.name} has no Python interpreter",
             hint="python3-minimal and libpython3-stdlib are Debian's packages of one",
         )
+    if isinstance(base, UnreachableBase) and base.runtime.python_version is None:
+        raise OutOfReachError(base.reason)
     target = AppTarget(
         platform=option.platform,
         runtime=base.runtime,
