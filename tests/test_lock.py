@@ -9,7 +9,13 @@ from basewright.lock import Lock, LockedGo, LockedImage, read_lock, render_lock,
 
 LOCK = Lock(
     encoders={"deflate": "0.9.0"},
-    images={"b": LockedImage(index_digest="sha256:1", platforms={"linux/arm64": "x", "linux/amd64": "y"}, seen_at="t")},
+    images={
+        "b": LockedImage(
+            index_digest=f"sha256:{'1' * 64}",
+            platforms={"linux/arm64": f"sha256:{'2' * 64}", "linux/amd64": f"sha256:{'3' * 64}"},
+            seen_at="t",
+        )
+    },
     go={"z": LockedGo(toolchain="1.24.13", source="s"), "a": LockedGo(toolchain="1.25.1", source="s")},
 )
 
@@ -48,6 +54,8 @@ def test_faults_say_what_to_do(tmp_path: Path) -> None:
     assert fault(path, b"{")[0].startswith("basewright.lock is damaged: ")
     assert fault(path, b'{"version": 1, "imagse": {}}')[0].endswith("unknown field `imagse`")
     assert fault(path, b"\xff\xfe")[1] == "mend it, or delete it to resolve anew"
+    message, _ = fault(path, render_lock(LOCK).replace(b"1" * 64, b"1" * 63))
+    assert message.startswith("basewright.lock is damaged: ") and message.endswith("at `$.images[...].index_digest`")
     conflict = render_lock(LOCK).replace(b'  "go"', b'<<<<<<< HEAD\n  "go"')
     assert fault(path, conflict)[0] == "basewright.lock holds the marks of a merge conflict"
     message, hint = fault(path, b'{"version": 2, "new": "field"}')

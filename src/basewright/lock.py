@@ -4,6 +4,7 @@ Every base tag's digests, every distribution package, one universal set of requi
 """
 
 from pathlib import Path
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -13,13 +14,17 @@ from basewright.errors import InputError
 LOCK_VERSION = 1
 MAX_LOCK_BYTES = 64 << 20
 _Struct = msgspec.Struct
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z", description="a SHA-256 digest in hexadecimal")]
+ImageDigest = Annotated[
+    str, msgspec.Meta(pattern=r"\A(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\Z", description="a digest of an image")
+]
 
 
 class LockedImage(_Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A tag as it was resolved. `platforms`: platform → digest of its manifest."""
 
-    index_digest: str
-    platforms: dict[str, str]
+    index_digest: ImageDigest
+    platforms: dict[str, ImageDigest]
     seen_at: str
 
 
@@ -30,8 +35,8 @@ class LockedDeb(_Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: str
     architecture: str
     pool_path: str
-    sha256: str
-    size: int
+    sha256: Sha256
+    size: Annotated[int, msgspec.Meta(ge=0)]
     archive: str
     source: str = ""
 
@@ -60,7 +65,7 @@ class LockedFile(_Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     No URL stands here: a private index is named by the host's own settings only."""
 
     name: str
-    sha256: str
+    sha256: Sha256
     first_seen: bool = False
 
 
@@ -100,7 +105,7 @@ class Lock(_Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: int = LOCK_VERSION
     encoders: dict[str, str] = {}
     """What shapes the bytes of layers → its version."""
-    bytecode: dict[str, str] = {}
+    bytecode: dict[str, Literal["compiled", "none"]] = {}
     """Candidate → `compiled` or `none`."""
     images: dict[str, LockedImage] = {}
     debian: dict[str, LockedDebian] = {}

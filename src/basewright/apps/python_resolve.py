@@ -287,7 +287,8 @@ def locate_files(
     missing = sorted(name for sha256, name in wanted.items() if sha256 not in places)
     if missing:
         raise OutOfReachError(
-            f"no package index has {', '.join(missing[:5])} any more", hint="--update-lock resolves anew"
+            f"no package index has {', '.join(missing[:5])} with the digest of the lock",
+            hint="--update-lock resolves anew",
         )
     if found.kind == "pylock.toml":
         places = {

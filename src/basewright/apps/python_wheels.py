@@ -16,11 +16,12 @@ from basewright.apps.python_resolve import locate_files
 from basewright.ecosystems.pypi import (
     PylockFile,
     best_wheel,
+    is_wheel_of,
     marker_environment,
     marker_holds,
     wheel_tags,
 )
-from basewright.errors import HostileInputError, OutOfReachError
+from basewright.errors import HostileInputError, InputError, OutOfReachError
 from basewright.facts import RequirementFact, RuntimeFacts
 from basewright.lock import LockedFile, LockedPython, LockedRequirement
 from basewright.oci.blob import BlobStore
@@ -49,7 +50,7 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 
 def choose_wheels(locked: LockedPython, platform: Platform, runtime: RuntimeFacts) -> Chosen:
     """For every requirement whose marker holds there. Raises OutOfReachError where the base's Python or C library is
-    not known."""
+    not known, InputError where the lock contradicts itself."""
     wheels: list[Wheel] = []
     without: list[LockedRequirement] = []
     holding = _holding(locked, platform, runtime)
@@ -60,8 +61,18 @@ def choose_wheels(locked: LockedPython, platform: Platform, runtime: RuntimeFact
         if name is None:
             without.append(requirement)
         else:
+            _check_wheel(name, requirement)
             wheels.append(Wheel(requirement=requirement, file=by_name[name]))
     return Chosen(wheels=tuple(wheels), without=tuple(without))
+
+
+def _check_wheel(name: str, requirement: LockedRequirement) -> None:
+    """What was resolved is what will be installed: a lock may have been edited, or merged line by line."""
+    if not is_wheel_of(name, requirement.name, requirement.version):
+        raise InputError(
+            f"the lock's entry of {requirement.name} {requirement.version} is damaged: its file is {name}",
+            hint="--update-lock resolves anew",
+        )
 
 
 def _holding(locked: LockedPython, platform: Platform, runtime: RuntimeFacts) -> list[LockedRequirement]:

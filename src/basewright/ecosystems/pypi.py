@@ -99,6 +99,16 @@ def best_wheel(file_names: Iterable[str], tags: Sequence[Tag]) -> str | None:
     return None if best is None else best[2]
 
 
+def is_wheel_of(file_name: str, name: str, version: str) -> bool:
+    """Whether a wheel's name is that of a release of a project; a local version (`+cpu`) may be left out."""
+    try:
+        its_name, its_version, _, _ = parse_wheel_filename(file_name)
+        wanted = Version(version)
+    except (InvalidWheelFilename, InvalidVersion):
+        return False
+    return its_name == canonicalize_name(name) and wanted in (its_version, Version(its_version.public))
+
+
 def marker_environment(platform: Platform, python_version: str) -> dict[str, str]:
     """Every variable of a marker for CPython on a target, nothing from this machine. `3.13` counts as `3.13.0`."""
     major, minor = python_minor(python_version)
