@@ -26,6 +26,7 @@ from basewright.facts import Failure, MissingLibrary, PackageFacts, RuntimeFacts
 from basewright.feeds.lifecycle import release_dates
 from basewright.feeds.official import tag_runtime
 from basewright.lock import Lock, LockedGo, LockedPython
+from basewright.oci.stream import GZIP_LEVEL, MEMBER_BYTES
 from basewright.strategy import Bytecode, Candidate, DebianBase, GoApp, PublishedBase, PythonApp, Strategy
 from basewright.world import World
 
@@ -47,8 +48,10 @@ def is_locked(strategy: Strategy, options: Sequence[Option], lock: Lock) -> bool
 
 
 def encoder_versions() -> dict[str, str]:
-    """What shapes the bytes of layers here, with its version."""
-    return {"deflate": version("deflate")}
+    """What shapes the bytes of layers here, with its version: the compressor and how it is used, what writes scripts
+    and RECORD. Interpreters and build backends, which do so too, are locked as packages."""
+    packages = {name: version(name) for name in ("deflate", "installer")}
+    return {**packages, "gzip": f"level {GZIP_LEVEL} in members of {MEMBER_BYTES >> 20} MiB"}
 
 
 def _is_locked(strategy: Strategy, option: Option, lock: Lock) -> bool:
