@@ -54,16 +54,19 @@ def render_dockerfile(
             raise InputError(f'candidate "{candidate.name}" has no command', hint="command = [...] in [service]")
         entry, arguments = entry_of(command), ()
     lines += _ending(strategy, entry, arguments)
-    return "\n".join([*_head(strategy, candidate, context), *lines]) + "\n"
+    builders = "BuildKit or buildah"
+    if any(line.startswith("COPY <<") for line in lines):
+        builders = "BuildKit of docker 23 or later, or buildah 1.33 or later"
+    return "\n".join([*_head(strategy, candidate, context, builders), *lines]) + "\n"
 
 
-def _head(strategy: Strategy, candidate: Candidate, context: Path) -> list[str]:
+def _head(strategy: Strategy, candidate: Candidate, context: Path, builders: str) -> list[str]:
     name = strategy.service.name
     above = os.path.relpath(context, strategy.directory.resolve())
     where = "." if above == "." else f"-f Dockerfile {above}"
     return [
         f'# {name}, candidate "{candidate.name}": written by `basewright dockerfile {candidate.name}`.',
-        f"# docker build -t {name} {where}   (BuildKit or buildah; a .dockerignore keeps out .git and what was built)",
+        f"# docker build -t {name} {where}   ({builders}; a .dockerignore keeps out .git and what was built)",
         "",
     ]
 
