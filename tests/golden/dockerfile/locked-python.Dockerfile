@@ -1,5 +1,5 @@
 # shop, candidate "one": written by `basewright dockerfile one`.
-# docker build -t shop .   (BuildKit or buildah; a .dockerignore keeps out .git and what was built)
+# docker build -t shop .   (BuildKit of docker 23 or later, or buildah 1.33 or later; a .dockerignore keeps out .git and what was built)
 
 FROM python:3.13-slim AS build
 WORKDIR /app
