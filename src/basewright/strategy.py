@@ -198,7 +198,7 @@ class Bench(_Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
 
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=256)] = 8
     rate: Annotated[float, msgspec.Meta(gt=0, le=100_000)] = 100.0
-    duration: str = "0.5 s"
+    duration: str = "0.4 s"
     rounds: Annotated[int, msgspec.Meta(ge=1, le=100)] = 6
     memory: str = "2 GiB"
     processes: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 512

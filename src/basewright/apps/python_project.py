@@ -78,12 +78,12 @@ def build_wheel(
             "build", "--wheel", "--out-dir", str(output), "--no-create-gitignore",
             "--build-constraints", str(constraints), str(copy),
         ]  # fmt: skip
-        done = uv.run(arguments, extra=extra)
+        # What the lock pins is mostly in uv's cache, and without this the index would be asked all the same.
+        done = uv.run([*arguments, "--offline"], extra=extra)
+        if done.returncode != 0 and isinstance(_failure(uv, done, folder.name, scratch), OutOfReachError):
+            done = uv.run(arguments, extra=extra)
         if done.returncode != 0:
-            failure = _failure(uv, done, folder.name, scratch)
-            # What the lock pins may all be in uv's cache, which without this still asks the index.
-            if not isinstance(failure, OutOfReachError) or uv.run([*arguments, "--offline"], extra=extra).returncode:
-                raise failure
+            raise _failure(uv, done, folder.name, scratch)
         wheels = sorted(output.glob("*.whl"))
         if len(wheels) != 1:
             raise BuildFailedError(f"the build of {folder.name} left {len(wheels)} wheels, not one")

@@ -17,7 +17,7 @@ from basewright.errors import BasewrightError, InputError, OutOfReachError
 RESOLVE_SECONDS = 600.0
 _OUT_OF_REACH = re.compile(
     r"error sending request|Failed to fetch|Could not connect|dns error|tcp connect error|timed out|offline|"
-    r"authentication credentials|Git operation failed|Network connectivity is disabled|"
+    r"authentication credentials|Git operation failed|Network connectivity is disabled|network was disabled|"
     r"40[13] (?:Unauthorized|Forbidden)|5\d\d [A-Z]",
     re.IGNORECASE,
 )
