@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from basewright import __version__
+from basewright.adr.directory import find_home
 from basewright.adr.record import write_record
 from basewright.build.dockerfile import render_dockerfile
 from basewright.build.factory import build_all, is_locked, lock_all, lock_for_dockerfile
@@ -30,7 +31,7 @@ from basewright.lock import Lock, merge_locks, read_lock, render_lock, write_loc
 from basewright.oci.digest import Digest
 from basewright.oci.layout import write_layout
 from basewright.runner.catalog import NOT_ASKED_FOR, FoundRunner, find_runner
-from basewright.strategy import Platform, Strategy
+from basewright.strategy import Bytecode, Platform, Strategy
 from basewright.view.compose import view_evaluation
 from basewright.view.evaluation import EvaluationView
 from basewright.world import World
@@ -70,6 +71,7 @@ class BuiltImage(msgspec.Struct, frozen=True, kw_only=True):
 def evaluate(strategy: Strategy, options: EvaluateOptions, world: World) -> Evaluation:
     """Builds, runs, measures, ranks and records. What is wrong in the strategy raises before anything is built."""
     criteria_of(strategy)
+    find_home(strategy.directory, strategy.decision.directory)
     chosen = plan(strategy, only=options.only)
     inputs = inputs_digest(strategy, chosen)
     lock = Lock() if options.update_lock else read_lock(lock_path(strategy))
@@ -169,8 +171,11 @@ def build_candidate(
     """Builds one candidate and writes it to `output`. Raises what stands in its way."""
     (option,) = plan(strategy, only=(name,), platform=platform)
     lock = Lock() if update_lock else read_lock(lock_path(strategy))
-    runner = find_runner(world.process)
-    with Workshop(strategy, lock, world, runner.runner) as workshop:
+    found = find_runner(world.process)
+    if found.runner is None and option.bytecode is Bytecode.COMPILED:
+        mend = f" (mend it: {found.hint})" if found.hint else ""
+        world.notice(f"no image's own interpreter can compile its bytecode here: {found.why_not}{mend}")
+    with Workshop(strategy, lock, world, found.runner) as workshop:
         lock_all(workshop, [option])
         built = build_all(workshop, [option], keep_errors=False)[name]
         if isinstance(built, Failure):

@@ -48,6 +48,7 @@ FAULTS: dict[str, tuple[str, dict[str, str], str]] = {
         'candidate[0].base (candidate "one"): the archive gone.tar does not exist',
     ),
     "no-archive-at-all": (HEAD + candidate("one", base='{ archive = "text.tar" }'), {"text.tar": "no"}, "text.tar"),
+    "records-outside": (HEAD + ONE + '[decision]\ndirectory = "../.."\n', {}, "decision.directory leads out"),
     "conflicting-lock": (HEAD + ONE, {"basewright.lock": "<<<<<<< ours\n"}, "marks of a merge conflict"),
     "no-package": (HEAD + ONE.replace("3.13-stdlib", "3.13-stdlibs"), {}, "no package libpython3.13-stdlibs in trixie"),
     "no-suite": (HEAD + ONE.replace('"trixie"', '"trixy"'), {}, "no suite 'trixy'"),
