@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from basewright._disk import cache_directory, partial_file, sweep, write_atomically
+from basewright._disk import ScratchFolder, cache_directory, partial_file, sweep, write_atomically
 from basewright.errors import BasewrightError, ExitCode, InputError, OutOfReachError
 from basewright.oci.blob import BlobStore
 from basewright.oci.image import assemble_image
@@ -176,3 +176,21 @@ def test_a_sweep_leaves_what_another_process_may_be_reading(tmp_path: Path) -> N
     fresh = [_aged(tmp_path / str(number), 0.5) for number in range(3)]
     sweep((tmp_path,), max_bytes=0)
     assert all(each.exists() for each in fresh)
+
+
+def test_a_scratch_folder_goes_and_takes_those_of_killed_runs_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    abandoned = tmp_path / "basewright-run-abandoned"
+    (abandoned / "read-only").mkdir(parents=True)
+    (abandoned / "read-only" / "file").write_text("x")
+    (abandoned / "read-only").chmod(0o500)
+    in_use = ScratchFolder()
+    for path in (abandoned, in_use.path):
+        os.utime(path, (0, 0))
+    fresh = ScratchFolder()
+    assert not abandoned.exists() and in_use.path.is_dir() and fresh.path.is_dir()
+    in_use.close()
+    fresh.close()
+    assert list(tmp_path.iterdir()) == []
