@@ -177,10 +177,18 @@ def _host_interpreters(python_version: str) -> Iterator[str]:
     data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share")
     managed = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or data / "uv/python")
     pyenv = Path(os.environ.get("PYENV_ROOT") or home / ".pyenv") / "versions"
-    folders += sorted(managed.glob(f"cpython-{minor}*/bin")) + sorted(pyenv.glob(f"{minor}*/bin"))
+    folders += _folders(managed, f"cpython-{minor}*/bin") + _folders(pyenv, f"{minor}*/bin")
     folders += [Path("/usr/bin"), Path("/usr/local/bin")]
     for path in (Path(sys.executable), *(folder / f"python{minor}" for folder in folders)):
         resolved = os.path.realpath(path)
-        if path.is_file() and resolved not in seen and not re.search(r"/shims/", str(path)):
+        if os.access(path, os.X_OK) and resolved not in seen and not re.search(r"/shims/", str(path)):
             seen.add(resolved)
             yield str(path)
+
+
+def _folders(above: Path, pattern: str) -> list[Path]:
+    """What matches, the newest name last; nothing where this user may not look."""
+    try:
+        return sorted(above.glob(pattern))
+    except OSError:
+        return []
