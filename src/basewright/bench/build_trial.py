@@ -51,7 +51,7 @@ def time_edits(
 ) -> dict[str, EditTimes | Failure]:
     """Rebuilds every candidate once unmeasured (warm caches), then once a round, in an order drawn from `seed`.
 
-    Dependency edits run three rounds where one takes over 0.5 s. No round begins after `max_seconds`; one is always run.
+    Dependency edits run three rounds where one takes over 0.5 s. No round begins after `max_seconds`, but one is run.
     """
     trials = _Edits(progress, time.monotonic() + max_seconds)
     chance = random.Random(seed)
