@@ -29,7 +29,7 @@ from basewright.feeds.catalog import feed_dates
 from basewright.feeds.pricing import fargate_facts
 from basewright.lock import Lock, merge_locks, read_lock, render_lock, write_lock
 from basewright.oci.digest import Digest
-from basewright.oci.layout import write_layout
+from basewright.oci.layout import check_target, write_layout
 from basewright.runner.catalog import NOT_ASKED_FOR, FoundRunner, find_runner
 from basewright.strategy import Bytecode, Platform, Strategy
 from basewright.view.compose import view_evaluation
@@ -169,6 +169,7 @@ def build_candidate(
     strategy: Strategy, name: str, output: Path, *, platform: Platform | None, update_lock: bool, world: World
 ) -> BuiltImage:
     """Builds one candidate and writes it to `output`. Raises what stands in its way."""
+    check_target(output)
     (option,) = plan(strategy, only=(name,), platform=platform)
     lock = Lock() if update_lock else read_lock(lock_path(strategy))
     found = find_runner(world.process)

@@ -151,6 +151,12 @@ def test_source_date_epoch_is_the_time_of_everything(built: tuple[Project, str],
     assert build(again, env={"SOURCE_DATE_EPOCH": "yesterday"}).code == 2
 
 
+def test_what_was_written_beside_the_sources_is_no_part_of_them(built: tuple[Project, str], again: Project) -> None:
+    for output in ("small.tar", "layout", "layout"):
+        seen = again.run("build", "minimal", "-o", output)
+        assert (seen.code, seen.out.strip()) == (0, built[1]), seen.err
+
+
 # What was written
 
 
@@ -214,7 +220,7 @@ def test_skopeo_takes_folder_archive_and_docker_archive(built: tuple[Project, st
 
 
 def test_a_file_or_a_folder_of_other_things_is_left_alone(again: Project) -> None:
-    for name in ("file", "folder/photo.jpg"):
+    for name in ("file", "folder/photo.jpg", "image.tar.gz"):
         again.write({name: "precious"})
         seen = again.run("build", "minimal", "-o", name.partition("/")[0])
         assert seen.code == 2 and (again.folder / name).read_text() == "precious"

@@ -20,6 +20,7 @@ from basewright.oci.tree import Tree, directory, file, symlink
 MAX_FILES = 200_000
 MAX_BYTES = 4 << 30
 _MAX_DEPTH = 64
+_ARCHIVE_HEAD_BYTES = 16 << 10
 # Version control, bytecode, and what basewright itself reads and writes beside the application.
 _NEVER = {".git", ".hg", ".svn", ".bzr", "_darcs", ".jj", "CVS", "__pycache__", ".basewright", ".DS_Store"}
 _NEVER_BESIDE_THE_STRATEGY = {"basewright.toml", "basewright.lock"}
@@ -118,6 +119,8 @@ class _Walk:
             return True
         if path in self._exclude or (is_directory and (path / "pyvenv.cfg").exists()):
             return True
+        if (is_directory and (path / "oci-layout").is_file()) or _is_image_archive(entry):
+            return True  # what `basewright build` wrote here is no part of what it builds next
         key = path.relative_to(self._repository).as_posix()
         if git_ignores(key, git, directory=is_directory):
             return True
@@ -175,3 +178,16 @@ class _Walk:
 
     def _named(self, path: Path) -> str:
         return path.relative_to(self._repository).as_posix() if path.is_relative_to(self._repository) else path.name
+
+
+def _is_image_archive(entry: os.DirEntry[str]) -> bool:
+    """Whether it is an OCI archive, told by its first names."""
+    if not entry.name.endswith(".tar") or not entry.is_file(follow_symlinks=False):
+        return False
+    try:
+        with Path(entry.path).open("rb") as file:
+            head = file.read(_ARCHIVE_HEAD_BYTES)
+    except OSError:
+        return False
+    blocks = (head[at : at + 512] for at in range(0, len(head), 512))
+    return any(block.startswith(b"oci-layout\0") and block[257:262] == b"ustar" for block in blocks)

@@ -45,6 +45,7 @@ _CONTAINERD_NAME = "io.containerd.image.name"
 """containerd, and docker with its store, take the whole name from here and leave an image without it nameless."""
 _HEX = re.compile(r"[0-9a-f]{64}")
 _COPY_BYTES = 1 << 20
+_COMPRESSED = (".gz", ".tgz", ".zst", ".xz", ".bz2", ".zip")
 
 
 class LayoutSource:
@@ -232,13 +233,10 @@ def tar_places(path: Path) -> dict[str, tuple[int, int]]:
 def write_layout(image: Image, path: Path, *, reference: str) -> None:
     """Writes an OCI layout folder, or where `path` ends in `.tar` an archive, which is one for `docker load` as well;
     the old one stays whole until the end."""
+    check_target(path)
     if path.suffix == ".tar":
         _write_archive(image, path, reference)
         return
-    if path.exists() and not path.is_dir():
-        raise InputError(f"{path} is a file", hint="name a folder, or a file that ends in .tar for an OCI archive")
-    if path.is_dir() and any(path.iterdir()) and not (path / "oci-layout").is_file():
-        raise InputError(f"{path} holds other files", hint="name an empty or a new folder")
     _refuse_others(path, reference)
     target, store, blobs = BlobStore(path), image.store(), _blobs(image)
     for digest, size in blobs.items():
@@ -257,6 +255,26 @@ def _refuse_others(path: Path, reference: str) -> None:
     others = sorted({each.annotations.get(_REF_NAME, "an image without a name") for each in found} - {reference})
     if others:
         raise InputError(f"{path} holds other images: {', '.join(others)}", hint="name an empty or a new folder")
+
+
+def check_target(path: Path) -> None:
+    """Whether a layout may be written to `path`, before anything is built for it. Raises InputError."""
+    if path.suffix == ".tar":
+        if path.is_dir():
+            raise InputError(f"{path} is a folder", hint="an archive is one file; a name without .tar is a folder")
+        return
+    if path.suffix in _COMPRESSED:
+        raise InputError(
+            f"{path} names a compressed file, and layers are compressed already",
+            hint="a name that ends in .tar is an OCI archive, any other one a folder",
+        )
+    try:
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path} is a file", hint="name a folder, or a file that ends in .tar for an OCI archive")
+        if path.is_dir() and any(path.iterdir()) and not (path / "oci-layout").is_file():
+            raise InputError(f"{path} holds other files", hint="name an empty or a new folder")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _remove_stale(folder: Path, *, keep: set[str]) -> None:
