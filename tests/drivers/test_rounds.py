@@ -39,3 +39,7 @@ def test_ratios_need_their_median() -> None:
     assert normalised((1.0, 2.0), 3.0, (9.0, None)) == (3.0, 6.0)
     assert normalised((1.0, 2.0), None, (9.0, None)) == (9.0,)
     assert normalised((), 3.0, (9.0, 8.0)) == (9.0, 8.0)
+
+
+def test_a_candidate_alone_in_its_rounds_keeps_its_own_spread() -> None:
+    assert normalised((1.0, 1.0, 1.0), 5.0, (4.0, 5.0, 6.0)) == (4.0, 5.0, 6.0)

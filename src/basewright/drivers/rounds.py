@@ -17,8 +17,10 @@ CONFIDENCE = 0.95
 
 def normalised(ratios: Sequence[float], round_median: float | None, plain: Iterable[float | None]) -> tuple[float, ...]:
     """Samples in the measure's unit: ratios to the round's median times the grand median, so that what a whole round
-    had in common leaves no trace; the plain samples where no ratios are known. What was not measured is left out."""
-    if ratios and round_median is not None and round_median > 0:
+    had in common leaves no trace; the plain samples where no ratios are known, or where a candidate stood alone in its
+    rounds: it is its own median then, and its ratios would hide how it varied. What was not measured is left out."""
+    alone = all(ratio == 1.0 for ratio in ratios)
+    if not alone and round_median is not None and round_median > 0:
         return tuple(ratio * round_median for ratio in ratios)
     return tuple(each for each in plain if each is not None)
 
