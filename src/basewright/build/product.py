@@ -1,7 +1,6 @@
 """One candidate, built: its app over its base, what that took, and how it is built again after an edit."""
 
 import os
-import shutil
 import time
 from collections.abc import Callable
 
@@ -65,9 +64,6 @@ class Rebuilder:
     def rebuild_dependency(self) -> None:
         for tree in self._work.rebuild_dependency():
             self._write(tree)
-
-    def remove(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _next(self) -> str:
         self._count += 1
