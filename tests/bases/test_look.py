@@ -2,7 +2,8 @@
 
 import pytest
 
-from basewright.bases.look import installed_packages, is_runtime_path, runtime_of, wants_data
+from basewright.bases.look import installed_packages, is_runtime_path, runtime_of
+from basewright.ecosystems.picks import PICKS
 from basewright.facts import RuntimeFacts
 from basewright.oci.tree import Entry, FileType, Tree, file, symlink
 
@@ -108,6 +109,6 @@ def test_what_belongs_to_the_interpreter(path: str, is_runtime: bool) -> None:
 
 
 def test_only_small_files_of_interest_are_kept() -> None:
-    assert wants_data(file("etc/os-release", b"ID=x"))
-    assert not wants_data(file("usr/bin/bash", b"x"))
-    assert not wants_data(Entry(path="etc/os-release", type=FileType.FILE, mode=0o644, size=1 << 30))
+    assert PICKS.wants(file("etc/os-release", b"ID=x"))
+    assert not PICKS.wants(file("usr/bin/bash", b"x"))
+    assert not PICKS.wants(Entry(path="etc/os-release", type=FileType.FILE, mode=0o644, size=1 << 30))

@@ -8,7 +8,7 @@ from basewright.bases.base import BaseImage
 from basewright.bases.loaded import load_base
 from basewright.bases.look import machine_of
 from basewright.errors import InputError
-from basewright.oci.archive import read_archive
+from basewright.oci.transports.archive import read_archive
 from basewright.oci.blob import BlobStore
 from basewright.strategy import ArchiveBase, Platform
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from basewright.bases.base import BaseImage
-from basewright.bases.look import installed_packages, os_release, runtime_of, wants_data
+from basewright.bases.look import installed_packages, os_release, runtime_of
+from basewright.ecosystems.picks import PICKS
 from basewright.errors import HostileInputError
 from basewright.facts import CadenceFacts, NotMeasured
 from basewright.feeds.cadence import image_cadence
@@ -29,7 +30,7 @@ def load_base(
                 file,
                 name=f"{name} layer {layer.digest.short}",
                 compressed_bytes=layer.descriptor.size,
-                keep=wants_data,
+                keep=PICKS.wants,
                 spool=spool_directory / f"{layer.diff_id.hex}.tar",
             )
         if content.diff_id != layer.diff_id:

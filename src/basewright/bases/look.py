@@ -6,15 +6,8 @@ from collections.abc import Iterable, Mapping
 from basewright.ecosystems.dpkg import read_installed
 from basewright.ecosystems.elf import parse_elf
 from basewright.facts import RuntimeFacts
-from basewright.oci.tree import Entry, Tree
+from basewright.oci.tree import Tree
 
-_KEPT = re.compile(
-    r"(?:etc|usr/lib)/os-release|etc/(?:passwd|group|debian_version|alpine-release|apk/repositories)"
-    r"|var/lib/dpkg/status|var/lib/dpkg/status\.d/[^/]+|(?:usr/)?lib/apk/db/installed"
-    r"|(?:usr/)?lib(?:/[^/]+|64)?/libc\.so\.6|(?:usr/)?lib/ld-musl-[^/]+\.so\.1"
-    r"|usr/(?:local/)?include/python3\.\d+/patchlevel\.h"
-)
-_MAX_KEPT_BYTES = 16 << 20
 _GLIBC = re.compile(rb"GNU C Library [^\n]{0,100}version (\d+\.\d+)")
 _MUSL = re.compile(rb"\0(1\.\d+\.\d+)\0")
 _RUNTIME = re.compile(
@@ -24,11 +17,6 @@ _RUNTIME = re.compile(
     r"|usr/share/python[^/]*(?:/.*)?"
 )
 _INTERPRETERS = ("usr/local/bin/python3", "usr/bin/python3", "opt/venv/bin/python3", "bin/python3")
-
-
-def wants_data(entry: Entry) -> bool:
-    """Which files of a base are kept while its layers are read."""
-    return entry.size <= _MAX_KEPT_BYTES and _KEPT.fullmatch(entry.path) is not None
 
 
 def is_runtime_path(path: str) -> bool:

@@ -21,7 +21,7 @@ from basewright.oci.image import Image
 from basewright.oci.manifest import MAX_MANIFEST_BYTES, Descriptor
 from basewright.oci.pull import Resolved, pull_image, resolve
 from basewright.oci.reference import Reference, parse_reference
-from basewright.oci.registry import RegistrySource
+from basewright.oci.transports.registry import RegistrySource
 from basewright.progress import Progress, about_seconds
 from basewright.strategy import Platform, PublishedBase
 

@@ -1,7 +1,6 @@
 """Copies one platform's image from wherever it is into a store, every byte checked on the way."""
 
 from collections.abc import Iterator
-from typing import Protocol
 
 import msgspec
 
@@ -22,27 +21,11 @@ from basewright.oci.manifest import (
     parse_config,
     parse_manifest,
 )
+from basewright.oci.transports.transport import Source
 
 _MAX_DEPTH = 8
 _ATTESTATION = "vnd.docker.reference.type"
 _BASELINES = {"amd64": ("", "v1"), "arm64": ("", "v8")}
-
-
-class Source(Protocol):
-    """Where an image comes from."""
-
-    @property
-    def name(self) -> str:
-        """For people."""
-        ...
-
-    def manifest(self, digest: Digest | None) -> bytes:
-        """The manifest or index with this digest, or (None) the one that the source's own name stands for."""
-        ...
-
-    def blob(self, descriptor: Descriptor) -> Iterator[bytes]:
-        """A blob's bytes, not yet checked."""
-        ...
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):

@@ -44,6 +44,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """The uncompressed archive that holds the content at `offset`, where a reader kept one (layer.py). Two names with
     the same of both are one file."""
     offset: int = 0
+    mtime: int = 0
+    """Seconds since 1970 as the archive has them; a writer gives every file one date of its own."""
+    sha256: bytes = b""
+    """Of a file's content, 32 bytes, where a reader was asked for it."""
+    head: bytes = b""
+    """The first 64 bytes of a file that begins as ELF files do, where a reader kept them."""
 
     @property
     def is_file(self) -> bool:

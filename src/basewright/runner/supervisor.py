@@ -20,6 +20,7 @@ from basewright.runner.launch import Launched, launch, try_namespaces
 from basewright.runner.orders import Lines, Order, tell
 from basewright.runner.written import written_paths
 
+_REAP_SECONDS = 1.0
 _SETUP_SECONDS = 60.0
 _SAMPLE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 60.0
@@ -295,7 +296,7 @@ class _Supervisor:
         for beside in (self._beside, self._probe):
             if beside is not None:
                 beside.kill()
-        os.kill(self._launched.middle, signal.SIGKILL)
+        self._end_program(self._launched.middle)
         self._drain()
         tell(
             event="refused" if refused else "ended",
@@ -328,13 +329,26 @@ class _Supervisor:
             if beside is not None:
                 beside.kill()
         if self._launched is not None:
-            with suppress(ProcessLookupError):
-                os.kill(self._launched.middle, signal.SIGKILL)
+            self._end_program(self._launched.middle)
         with suppress(ChildProcessError):
             while True:
                 os.waitpid(-1, 0)
         if self._group is not None:
             self._group.remove()
+
+    def _end_program(self, middle: int) -> None:
+        """Kills the program and lets process 1 wait for it, so that its CPU time is counted here, as children's is."""
+        init = self._find_init()
+        for process in tally.descendants(init) if init is not None else ():
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        until = time.monotonic() + _REAP_SECONDS
+        while init is not None and time.monotonic() < until:
+            if os.waitid(os.P_PID, middle, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                return
+            time.sleep(0.002)
+        with suppress(ProcessLookupError):
+            os.kill(middle, signal.SIGKILL)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -12,7 +12,7 @@ from basewright.oci.blob import BlobStore, open_regular
 from basewright.oci.digest import Digest
 from basewright.oci.image import Image, Layer, assemble_image
 from basewright.oci.layer import MAX_LAYER_BYTES, LayerLimits
-from basewright.oci.layout import LayoutSource, Span, tar_places
+from basewright.oci.transports.layout import LayoutSource, Span, tar_places
 from basewright.oci.manifest import (
     MAX_CONFIG_BYTES,
     MAX_MANIFEST_BYTES,

@@ -12,7 +12,7 @@ from basewright.errors import HostileInputError, InputError
 from basewright.oci.blob import BlobStore
 from basewright.oci.image import Image, assemble_image
 from basewright.oci.layer import write_layer
-from basewright.oci.layout import LayoutSource, write_layout
+from basewright.oci.transports.layout import LayoutSource, write_layout
 from basewright.oci.manifest import RunConfig
 from basewright.oci.pull import pull_image
 from basewright.oci.tree import Tree, file

@@ -13,7 +13,7 @@ from basewright.oci.blob import BlobStore
 from basewright.oci.image import Image
 from basewright.oci.pull import pull_image
 from basewright.oci.reference import parse_reference
-from basewright.oci.registry import RegistrySource, read_docker_credentials
+from basewright.oci.transports.registry import RegistrySource, read_docker_credentials
 from tests.doubles.image import archive, as_json, make_image, member, render_index, sha256
 from tests.doubles.registry import PASSWORD, USER, Fault, Registry, running_registry
 

@@ -12,7 +12,7 @@ import pytest
 
 from basewright.errors import HostileInputError, InputError
 from basewright.oci import archive as archives
-from basewright.oci.archive import read_archive
+from basewright.oci.transports.archive import read_archive
 from basewright.oci.blob import BlobStore
 from basewright.oci.image import Image
 from basewright.oci.layer import LayerLimits, read_layer

@@ -1,0 +1,67 @@
+"""What every transport answers to: a source that images are read from, a sink that they are written to.
+
+Names are containers/image's: https://github.com/containers/image/blob/main/docs/containers-transports.5.md
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from basewright.oci.digest import Digest
+from basewright.oci.manifest import Descriptor
+
+
+class Source(Protocol):
+    """Where an image comes from. Nothing that it returns has been checked against a digest yet."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        ...
+
+    def manifest(self, digest: Digest | None) -> bytes:
+        """The manifest or index with this digest, or (None) the one that the source's own name stands for."""
+        ...
+
+    def blob(self, descriptor: Descriptor) -> Iterator[bytes]:
+        """A blob's bytes. Raises InputError where the source has none such, OutOfReachError where it cannot be asked."""
+        ...
+
+    def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+        """The manifests whose subject is this one; empty where the source keeps none."""
+        ...
+
+
+class Sink(Protocol):
+    """Where an image goes. Blobs come before the manifests that name them, and manifests before their index; nothing
+    stands under the sink's own name before `finish`."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        ...
+
+    @property
+    def keeps_manifests(self) -> bool:
+        """Whether manifests and layers stay byte for byte. A docker-archive and an engine keep one platform's config and
+        its layers uncompressed, and lose the rest."""
+        ...
+
+    def has(self, descriptor: Descriptor, *, source: Source) -> bool:
+        """Whether the blob or manifest is there already, or came there (by a mount) without passing through here."""
+        ...
+
+    def put_blob(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
+        """Keeps a blob, checked against digest and size."""
+        ...
+
+    def put_manifest(self, descriptor: Descriptor, data: bytes) -> None:
+        """Keeps a manifest or index under its digest."""
+        ...
+
+    def finish(self, top: Descriptor) -> None:
+        """Lets the sink's own name stand for `top`."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of what is held; what was not finished is undone where the sink can."""
+        ...
