@@ -16,8 +16,8 @@ from basewright.errors import BasewrightError, ExitCode, InputError, OutOfReachE
 from basewright.oci.blob import BlobStore
 from basewright.oci.image import assemble_image
 from basewright.oci.layer import read_layer, write_layer
-from basewright.oci.transports.layout import write_layout
 from basewright.oci.manifest import RunConfig
+from basewright.oci.transports.layout import write_layout
 from basewright.oci.tree import Tree, file
 
 NOISE = os.urandom(3 << 20)

@@ -1,13 +1,17 @@
 """Other work on the machine is told from our own."""
 
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from tests.doubles.python_root import INTERPRETER
 
+from basewright._process import HostProcess
 from basewright.bench.contention import Contention
+from basewright.runner.sandbox import Sandbox
 
 pytestmark = pytest.mark.skipif(not Path("/proc/stat").exists(), reason="no /proc/stat here")
 _BURN = "import time\nwhile time.process_time() < 1.0: pass"
@@ -27,3 +31,13 @@ def test_our_own_work_is_no_contention_and_others_is() -> None:
     other = before.share()
     assert 0 <= own <= 1
     assert other > own
+
+
+def test_what_runs_in_the_sandbox_is_our_own_work(sandbox: Sandbox, python_root: Path) -> None:
+    """The service, its children, and whatever it left running when it was stopped."""
+    burn = "import os, time\nos.fork()\nos.fork()\nuntil = time.monotonic() + 1\nwhile time.monotonic() < until: pass"
+    before = sum(os.times()[2:4])
+    sandbox.run_program(
+        python_root, [INTERPRETER, "-I", "-c", burn], process=HostProcess(), env={}, timeout_seconds=30
+    )
+    assert sum(os.times()[2:4]) - before > 0.6 * min(2, os.cpu_count() or 1)

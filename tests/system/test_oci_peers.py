@@ -15,15 +15,15 @@ from tests.doubles.image import archive, lay_out, make_image, member, render_ind
 
 from basewright._http import PooledHttp
 from basewright.errors import ExitCode, InputError, OutOfReachError
-from basewright.oci.transports.archive import read_archive
 from basewright.oci.blob import BlobStore
 from basewright.oci.filesystem import flatten
 from basewright.oci.image import Image, assemble_image
 from basewright.oci.layer import read_layer, write_layer
-from basewright.oci.transports.layout import write_layout
 from basewright.oci.manifest import RunConfig
 from basewright.oci.pull import pull_image
 from basewright.oci.reference import parse_reference
+from basewright.oci.transports.archive import read_archive
+from basewright.oci.transports.layout import write_layout
 from basewright.oci.transports.registry import RegistrySource
 from basewright.oci.tree import Entry, FileType, Tree, directory, file, symlink
 

@@ -8,8 +8,8 @@ from basewright.bases.base import BaseImage
 from basewright.bases.loaded import load_base
 from basewright.bases.look import machine_of
 from basewright.errors import InputError
-from basewright.oci.transports.archive import read_archive
 from basewright.oci.blob import BlobStore
+from basewright.oci.transports.archive import read_archive
 from basewright.strategy import ArchiveBase, Platform
 
 _MACHINES = {Platform.LINUX_AMD64: "x86_64", Platform.LINUX_ARM64: "aarch64"}

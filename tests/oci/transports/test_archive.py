@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from basewright.errors import HostileInputError, InputError
-from basewright.oci import archive as archives
-from basewright.oci.transports.archive import read_archive
 from basewright.oci.blob import BlobStore
 from basewright.oci.image import Image
 from basewright.oci.layer import LayerLimits, read_layer
+from basewright.oci.transports import archive as archives
+from basewright.oci.transports.archive import read_archive
 from tests.doubles.image import MadeImage, archive, as_json, lay_out, make_image, member, pack_folder, packed, sha256
 
 ROOT = archive(member("./etc", kind=b"5"), member("./etc/os-release", b"ID=alpine\n"), member("./bin/sh", b"#!"))

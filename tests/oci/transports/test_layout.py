@@ -12,9 +12,9 @@ from basewright.errors import HostileInputError, InputError
 from basewright.oci.blob import BlobStore
 from basewright.oci.image import Image, assemble_image
 from basewright.oci.layer import write_layer
-from basewright.oci.transports.layout import LayoutSource, write_layout
 from basewright.oci.manifest import RunConfig
 from basewright.oci.pull import pull_image
+from basewright.oci.transports.layout import LayoutSource, write_layout
 from basewright.oci.tree import Tree, file
 from tests.doubles.image import MadeImage, archive, lay_out, make_image, member, pack_folder, render_index, sha256
 

@@ -12,7 +12,6 @@ from basewright.oci.blob import BlobStore, open_regular
 from basewright.oci.digest import Digest
 from basewright.oci.image import Image, Layer, assemble_image
 from basewright.oci.layer import MAX_LAYER_BYTES, LayerLimits
-from basewright.oci.transports.layout import LayoutSource, Span, tar_places
 from basewright.oci.manifest import (
     MAX_CONFIG_BYTES,
     MAX_MANIFEST_BYTES,
@@ -24,6 +23,7 @@ from basewright.oci.manifest import (
 from basewright.oci.pull import pull_image
 from basewright.oci.stream import ChunkReader, gzip_stream, inflate
 from basewright.oci.tar import TarReader
+from basewright.oci.transports.layout import LayoutSource, Span, tar_places
 
 _PROBE_ENTRIES = 20_000
 _LIMITS = LayerLimits()

@@ -7,7 +7,7 @@ import msgspec
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """A login. With an `identity_token` (OAuth2 refresh token) user and password are not used. Its text shows nothing."""
+    """A login. With an `identity_token` (OAuth2 refresh token) user and password are unused. Its text shows nothing."""
 
     username: str = ""
     password: str = ""

@@ -23,7 +23,7 @@ class Source(Protocol):
         ...
 
     def blob(self, descriptor: Descriptor) -> Iterator[bytes]:
-        """A blob's bytes. Raises InputError where the source has none such, OutOfReachError where it cannot be asked."""
+        """A blob's bytes. Raises InputError where the source has none, OutOfReachError where it cannot be asked."""
         ...
 
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
@@ -42,8 +42,8 @@ class Sink(Protocol):
 
     @property
     def keeps_manifests(self) -> bool:
-        """Whether manifests and layers stay byte for byte. A docker-archive and an engine keep one platform's config and
-        its layers uncompressed, and lose the rest."""
+        """Whether manifests and layers stay byte for byte. A docker-archive and an engine keep one platform's config
+        and its layers uncompressed, and lose the rest."""
         ...
 
     def has(self, descriptor: Descriptor, *, source: Source) -> bool:
