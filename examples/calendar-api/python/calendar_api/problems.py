@@ -76,6 +76,7 @@ def _answer_http_exception(request: Request, error: HTTPException) -> Response:
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Makes every error of the application an answer of the one shape."""
+    # Starlette types a handler as one of any Exception; each of these takes the class that it is registered for.
     app.add_exception_handler(Problem, _answer_problem)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _answer_validation_error)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _answer_http_exception)  # type: ignore[arg-type]
