@@ -9,6 +9,7 @@ from basewright._http import PooledHttp
 from basewright._process import HostProcess
 from basewright.oci.layer import DEFAULT_EPOCH
 from basewright.progress import Progress
+from basewright.settings import Settings
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,6 +17,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
 
     process: HostProcess
     http: PooledHttp
+    settings: Settings
     cache: Path
     now: datetime.datetime
     epoch: int | None

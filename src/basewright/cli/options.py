@@ -67,11 +67,14 @@ def world_of(talk: Talk) -> "World":
     from basewright._disk import cache_directory
     from basewright._http import PooledHttp
     from basewright._process import HostProcess
+    from basewright.settings import read_settings
     from basewright.world import World
 
+    process = HostProcess()
     return World(
-        process=HostProcess(),
+        process=process,
         http=PooledHttp(),
+        settings=read_settings(os.environ, process=process),
         cache=cache_directory(),
         now=datetime.datetime.now(datetime.UTC),
         epoch=source_date_epoch(),

@@ -7,7 +7,10 @@ import msgspec
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """A login. With an `identity_token` (OAuth2 refresh token) user and password are unused. Its text shows nothing."""
+    """A login. With an `identity_token` (OAuth2 refresh token) user and password are unused. Its text shows nothing.
+
+    What is not UTF-8 is surrogate-escaped: encode it so.
+    """
 
     username: str = ""
     password: str = ""
@@ -38,8 +41,8 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     mirrors: tuple[Mirror, ...] = ()
     plain_http: bool = False
-    ca_file: str | None = None
-    """PEM certificates that are trusted for this registry beside the system's."""
+    ca_files: tuple[str, ...] = ()
+    """Files of PEM certificates that are trusted for this registry beside the system's."""
 
 
 class Registries(msgspec.Struct, frozen=True, kw_only=True):
