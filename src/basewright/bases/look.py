@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
+from basewright.ecosystems.apk import read_apk_installed
 from basewright.ecosystems.dpkg import read_installed
 from basewright.ecosystems.elf import parse_elf
 from basewright.facts import RuntimeFacts
@@ -62,18 +63,8 @@ def os_release(tree: Tree) -> dict[str, str]:
 def installed_packages(tree: Tree) -> dict[str, str]:
     """Distribution packages by name with their versions, from dpkg's or apk's database."""
     packages = {package.name: package.version for package in read_installed(tree)}
-    for path in ("lib/apk/db/installed", "usr/lib/apk/db/installed"):
-        packages.update(_apk_packages(_data(tree, path)))
+    packages.update((package.name, package.version) for package in read_apk_installed(tree))
     return packages
-
-
-def _apk_packages(data: bytes) -> dict[str, str]:
-    """https://wiki.alpinelinux.org/wiki/Apk_spec#Installed_Database_V2"""
-    paragraphs = (
-        dict(line.split(":", 1) for line in paragraph.splitlines() if line[1:2] == ":")
-        for paragraph in data.decode("utf-8", "replace").split("\n\n")
-    )
-    return {each["P"]: each.get("V", "") for each in paragraphs if "P" in each}
 
 
 def _data(tree: Tree, path: str) -> bytes:
