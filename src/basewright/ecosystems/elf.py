@@ -76,6 +76,15 @@ def is_elf(data: bytes) -> bool:
     return data[:4] == MAGIC
 
 
+def parse_machine(head: bytes) -> str | None:
+    """The machine that a program or library is for, told from its first 20 bytes or more, such as `x86_64`; None where
+    the file is not ELF, or is neither (an object file, a core dump)."""
+    if len(head) < 20 or not is_elf(head) or head[5] not in (1, 2):
+        return None
+    kind, number = struct.unpack_from(("<" if head[5] == 1 else ">") + "HH", head, 16)
+    return _MACHINES.get(number, f"machine-{number}") if kind in (_ET_EXEC, _ET_DYN) else None
+
+
 def parse_elf(data: bytes) -> Elf | None:
     """Reads one file; None where it is not ELF or is damaged."""
     try:
