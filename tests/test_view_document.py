@@ -89,6 +89,16 @@ def test_output_stands_where_a_candidate_failed() -> None:
     assert "output" not in second
 
 
+def test_notes_stand_for_all_and_a_hint_where_there_is_one() -> None:
+    view = evaluation()
+    failed = msgspec.structs.replace(view.rows[0], status="failed", hint="log in with `docker login`", notes=("moved",))
+    text = render_json(msgspec.structs.replace(view, rows=(failed, *view.rows[1:])))
+    first, *others = json.loads(text)["candidates"]
+    assert (first["hint"], first["notes"]) == ("log in with `docker login`", ["moved"])
+    assert [each["notes"] for each in others] == [list(row.notes) for row in view.rows[1:]]
+    assert not any("hint" in each for each in others)
+
+
 def test_it_looks_like_the_golden_one(golden: Golden) -> None:
     golden("evaluation.json", render_json(evaluation()))
 

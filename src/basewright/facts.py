@@ -234,7 +234,7 @@ class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
     base: str
     base_digest: str | None = None
     notes: tuple[str, ...] = ()
-    """What a reader must know: a moved tag, what the published size stands for."""
+    """What a reader must know of how it was built, and of what."""
 
 
 class FailureKind(StrEnum):
@@ -250,6 +250,19 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     kind: FailureKind
     reason: str
     output: tuple[str, ...] = ()
+    hint: str = ""
+    """What to do about it, where that is known."""
+
+
+class MovedTag(msgspec.Struct, frozen=True, kw_only=True):
+    """A base's tag that stands for another image than the lock has: `locked_digest` (seen at `locked_at`) is what was
+    built on, `digest` what the registry named at `seen_at`, empty where it had no such tag. Times are RFC 3339, UTC."""
+
+    reference: str
+    locked_digest: str
+    locked_at: str
+    digest: str
+    seen_at: str
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -267,6 +280,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     packages: PackageFacts | NotMeasured
     cadence: CadenceFacts | NotMeasured
     lifecycles: tuple[LifecycleFact, ...] = ()
+    moved_tag: MovedTag | None = None
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True, tag="measurement"):

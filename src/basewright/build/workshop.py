@@ -234,7 +234,7 @@ class Workshop:
 def failure_of(error: BasewrightError) -> Failure:
     """incomplete where something outside was out of reach, failed where the candidate's own input is at fault."""
     kind = FailureKind.INCOMPLETE if isinstance(error, OutOfReachError) else FailureKind.FAILED
-    return Failure(kind=kind, reason=error.message, output=tuple(getattr(error, "output", ())))
+    return Failure(kind=kind, reason=error.message, output=tuple(getattr(error, "output", ())), hint=error.hint)
 
 
 def tree_digest(tree: Tree) -> str:

@@ -13,6 +13,7 @@ from basewright.facts import (
     Evidence,
     Machine,
     Measurement,
+    MovedTag,
     PostureFacts,
     SizeFacts,
     Unmeasured,
@@ -25,6 +26,7 @@ from basewright.view.wording import base_label, one_line, option_text
 MAX_WORDS = 600
 """Characters of a reason, note or line of output; what is longer is cut."""
 MAX_FOUND = 3
+_WITH_FAILURE = (Status.FAILED, Status.INCOMPLETE)
 
 
 def view_evaluation(
@@ -113,6 +115,7 @@ def _row(
         notes=tuple(_words(note) for note in _notes(evidence)),
         sources=tuple(_words(source) for source in _sources(evidence)),
         output=_output(result, () if failure is None else failure.output),
+        hint="" if failure is None or result.status not in _WITH_FAILURE else _words(failure.hint),
         cells={driver: _cell(driver, result) for driver in drivers},
         failed_checks=tuple(_words(check) for check in _failed_checks(evidence)),
     )
@@ -155,7 +158,7 @@ def _requirement(result: RequirementResult) -> RequirementView:
 
 def _output(result: CandidateResult, output: Sequence[str]) -> tuple[str, ...]:
     """The last lines that a program printed, where the candidate is not whole."""
-    if result.status not in (Status.FAILED, Status.INCOMPLETE):
+    if result.status not in _WITH_FAILURE:
         return ()
     return tuple(_words(line) for line in output)
 
@@ -164,12 +167,24 @@ def _notes(evidence: Evidence | None) -> Iterator[str]:
     """What a reader must know of the image: notes of its build, and what a published size stands for."""
     if evidence is None:
         return
+    if evidence.moved_tag is not None:
+        yield _moved(evidence.moved_tag)
     if isinstance(evidence.size, SizeFacts):
         for part in evidence.size.parts:
             if part.basis is not Basis.MEASURED and part.source:
                 yield f"the size of its base is not measured: {part.source}"
     if evidence.image is not None:
         yield from evidence.image.notes
+
+
+def _moved(tag: MovedTag) -> str:
+    built_on = f"it was locked on {tag.locked_at[:10]} as {tag.locked_digest}, which this was built on"
+    if not tag.digest:
+        return f"the tag {tag.reference} is gone from its registry, as seen on {tag.seen_at[:10]}: {built_on}"
+    return (
+        f"the tag {tag.reference} has moved: {built_on}, and stands for {tag.digest} as seen on {tag.seen_at[:10]}; "
+        "--update-lock takes that one"
+    )
 
 
 def _sources(evidence: Evidence | None) -> Iterator[str]:

@@ -69,6 +69,8 @@ class CandidateDocument(_Struct, frozen=True, kw_only=True, forbid_unknown_field
     requirements: list[RequirementDocument]
     image: ImageDocument | None
     measurements: dict[str, MeasurementDocument]
+    notes: list[str]
+    hint: str | msgspec.UnsetType = msgspec.UNSET
     output: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -148,6 +150,8 @@ def _candidate(row: Row) -> CandidateDocument:
         requirements=[_requirement(each) for each in row.requirements],
         image=None if row.digest is None else ImageDocument(digest=row.digest),
         measurements={driver: _measurement(cell) for driver, cell in row.cells.items()},
+        notes=list(row.notes),
+        hint=row.hint or msgspec.UNSET,
         output=[one_line(line) for line in row.output] if row.output else msgspec.UNSET,
     )
 

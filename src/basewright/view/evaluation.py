@@ -67,6 +67,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     output: tuple[str, ...]
     cells: dict[DriverName, Cell]
     sources: tuple[str, ...] = ()
+    hint: str = ""
+    """What would mend a failed or incomplete candidate, empty where nobody knows."""
     failed_checks: tuple[str, ...] = ()
     """What posture checks found, such as `No shell: /usr/bin/dash`."""
 

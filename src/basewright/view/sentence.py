@@ -114,6 +114,11 @@ def notes(view: EvaluationView) -> tuple[str, ...]:
     return _by_name((name, "; ".join(each.rstrip(".") for each in texts)) for name, texts in found.items() if texts)
 
 
+def hints(view: EvaluationView) -> tuple[str, ...]:
+    """What would mend candidates that failed or are incomplete, where that is known."""
+    return _by_name((row.name, row.hint) for row in view.ordered if row.hint)
+
+
 def sources(view: EvaluationView) -> tuple[str, ...]:
     """Where the dates of rebuilds came from."""
     return _by_name((row.name, source) for row in view.rows for source in row.sources)

@@ -20,6 +20,7 @@ from basewright.view.sentence import (
     Numbers,
     could_overturn,
     flips,
+    hints,
     not_ranked,
     notes,
     provenance,
@@ -221,6 +222,7 @@ def _sections(view: EvaluationView, titles: Sequence[str] | None) -> Iterator[Re
     sections: tuple[tuple[str, list[tuple[str, str]]], ...] = (
         ("Not ranked", [("·", text) for _, text in not_ranked(view)]),
         ("Not measured, because", missing),
+        ("What would help", [("·", text) for text in hints(view)]),
         ("Notes", [("·", text) for text in notes(view)]),
         ("End of life", [("·", text) for text in urgent_ends(view)]),
         ("What would flip it", [("·", text) for text in flips(view)]),
