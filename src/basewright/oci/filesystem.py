@@ -15,22 +15,51 @@ _OPAQUE = ".wh..wh..opq"
 _MAX_HOPS = 40
 
 
+class LayerChanges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one layer did to the filesystem below it, by path. A folder that comes again as it was is no change; a file
+    that comes again is one, whatever its content; what a whiteout hides and the same layer brings again is changed."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+class WastedPath(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A regular file of lower layers that nothing in the final tree shows: the bytes of all its lost contents."""
+
+    path: str
+    bytes: int
+
+
 class Flattened(msgspec.Struct, frozen=True, kw_only=True):
-    """The final tree, and the bytes of regular files in lower layers that nothing in it shows, a hard link once.
+    """The final tree, and how it came to be. `origins`: the number of the layer (from 0) that brought a path or changed
+    it last. `changes`: one a layer. `waste`: the largest first, a hard link once.
 
     A hard link is in the tree as a file of its own that shares `spool` and `offset` with its other names.
     """
 
     tree: Tree
-    wasted_bytes: int
+    origins: dict[str, int]
+    changes: tuple[LayerChanges, ...]
+    waste: tuple[WastedPath, ...]
+
+    @property
+    def wasted_bytes(self) -> int:
+        return sum(each.bytes for each in self.waste)
 
 
-def flatten(layers: Sequence[Iterable[Entry]]) -> Flattened:
-    """Stacks layers, the lowest first. Raises HostileInputError for a hard link to what is not there."""
+def flatten(layers: Iterable[Iterable[Entry]]) -> Flattened:
+    """Stacks layers, the lowest first. Raises HostileInputError for a hard link to what is not there, a name below what
+    is no folder or below a link that loops, and a whiteout that hides no name."""
     stack = _Stack()
-    for layer in layers:
-        stack.put(tuple(layer))
-    return Flattened(tree=Tree(stack.entries), wasted_bytes=stack.wasted_bytes)
+    changes = tuple(stack.put(layer if isinstance(layer, tuple) else tuple(layer)) for layer in layers)
+    waste = (WastedPath(path=path, bytes=size) for path, size in stack.waste.items())
+    return Flattened(
+        tree=Tree(stack.entries),
+        origins=stack.origins,
+        changes=changes,
+        waste=tuple(sorted(waste, key=lambda each: (-each.bytes, each.path))),
+    )
 
 
 class _Content:
@@ -47,26 +76,44 @@ class _Stack:
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
-        self.wasted_bytes = 0
+        self.origins: dict[str, int] = {}
+        self.waste: dict[str, int] = {}
         self._layer = -1
-        self._fresh: set[str] = set()
-        """The files that the layer at hand brought itself."""
+        self._before: dict[str, Entry | None] | None = None
+        """What the layer at hand found where it changed something; None where it found nothing at all."""
         self._linked: dict[str, _Content] = {}
         self._children: dict[str, set[str]] | None = None
         """The names in every folder, kept from when a folder is hidden first: most images hide none."""
         self._landed: dict[str, str] = {}
-        """Folder → where its names land; forgotten when a symbolic link comes or goes."""
+        """Folder → where its names land, there by now; forgotten when anything but a file goes."""
 
-    def put(self, layer: Sequence[Entry]) -> None:
+    def put(self, layer: Sequence[Entry]) -> LayerChanges:
         """Whiteouts first: they hide lower layers only, wherever they stand in their own."""
         self._layer += 1
-        self._fresh.clear()
+        self._before = {} if self.entries else None
         for entry in layer:
             if _WHITEOUT in entry.path and (name := entry.path.rpartition("/")[2]).startswith(_WHITEOUT):
                 self._hide(entry.path, name)
+        self._landed.clear()  # whiteouts look where nothing may be yet
         for entry in layer:
             if entry.path and not (_WHITEOUT in entry.path and entry.path.rpartition("/")[2].startswith(_WHITEOUT)):
                 self._place(entry)
+        return self._changes()
+
+    def _changes(self) -> LayerChanges:
+        if self._before is None:
+            return LayerChanges(added=tuple(self.entries), changed=(), removed=())
+        added, changed, removed = [], [], []
+        for path, before in self._before.items():
+            now = self.entries.get(path)
+            if now is None:
+                if before is not None:
+                    removed.append(path)
+            elif before is None:
+                added.append(path)
+            elif not _is_same_folder(before, now):
+                changed.append(path)
+        return LayerChanges(added=tuple(added), changed=tuple(changed), removed=tuple(removed))
 
     def _hide(self, path: str, name: str) -> None:
         hidden = name.removeprefix(_WHITEOUT)
@@ -95,25 +142,29 @@ class _Stack:
             gone = self.entries.pop(path, None)
             if gone is None:
                 continue
+            if self._before is not None:
+                self._before.setdefault(path, gone)
             if gone.is_directory:
                 todo.extend(_join(path, child) for child in self._names_in(path))
                 if self._children is not None:
                     self._children.pop(path, None)
             elif gone.is_file:
                 self._count(path, gone)
-            elif gone.type is FileType.SYMLINK:
+            if not gone.is_file:
                 self._landed.clear()
+            del self.origins[path]
 
     def _count(self, path: str, gone: Entry) -> None:
         """Counts the bytes of a file of a lower layer whose last name went."""
         content = self._linked.pop(path, None)
+        layer = self.origins[path]
         if content is not None:
+            layer = content.layer
             content.names -= 1
-            wasted = not content.names and content.layer < self._layer
-        else:
-            wasted = path not in self._fresh
-        self._fresh.discard(path)
-        self.wasted_bytes += gone.size if wasted else 0
+            if content.names:
+                return
+        if layer < self._layer and gone.size:
+            self.waste[path] = self.waste.get(path, 0) + gone.size
 
     def _place(self, entry: Entry) -> None:
         """Puts an entry over what is there."""
@@ -134,8 +185,6 @@ class _Stack:
         self._keep(entry if entry.path == path else msgspec.structs.replace(entry, path=path))
         if content is not None:
             self._linked[path] = content
-        elif entry.is_file:
-            self._fresh.add(path)
 
     def _shared(self, path: str, entry: Entry) -> _Content | None:
         """The content of a file that gets one more name."""
@@ -143,8 +192,7 @@ class _Stack:
             return None
         content = self._linked.get(path)
         if content is None:
-            layer = self._layer if path in self._fresh else self._layer - 1
-            content = self._linked[path] = _Content(layer, entry.size)
+            content = self._linked[path] = _Content(self.origins[path], entry.size)
         content.names += 1
         return content
 
@@ -160,9 +208,12 @@ class _Stack:
             self._keep(directory(above))
 
     def _keep(self, entry: Entry) -> None:
-        self.entries[entry.path] = entry
-        if entry.type is FileType.SYMLINK:
-            self._landed.clear()
+        path, before = entry.path, self.entries.get(entry.path)
+        if self._before is not None:
+            self._before.setdefault(path, before)
+        self.entries[path] = entry
+        if before is None or not _is_same_folder(before, entry):
+            self.origins[path] = self._layer
         if self._children is not None:
             parent, _, name = entry.path.rpartition("/")
             self._children.setdefault(parent, set()).add(name)
@@ -176,24 +227,34 @@ class _Stack:
         return _join(landed, name)
 
     def _follow(self, path: str) -> str:
-        todo, done, hops = path.split("/"), list[str](), 0
+        todo, here, hops = path.split("/")[::-1], "", 0
         while todo:
-            part = todo.pop(0)
+            part = todo.pop()
             if part in ("", "."):
                 continue
             if part == "..":
-                done[-1:] = []
+                here = here.rpartition("/")[0]
                 continue
-            entry = self.entries.get("/".join([*done, part]))
+            there = _join(here, part)
+            entry = self.entries.get(there)
             if entry is None or entry.type is not FileType.SYMLINK:
-                done.append(part)
+                here = there
                 continue
             hops += 1
             if hops > _MAX_HOPS:
                 raise HostileInputError(f"{path} lies below a symbolic link that loops")
-            done = [] if entry.link.startswith("/") else done
-            todo = [*entry.link.split("/"), *todo]
-        return "/".join(done)
+            here = "" if entry.link.startswith("/") else here
+            todo.extend(entry.link.split("/")[::-1])
+        return here
+
+
+def _is_same_folder(before: Entry, now: Entry) -> bool:
+    """Layers list the folders above what they bring, changed or not."""
+    return (
+        before.is_directory
+        and now.is_directory
+        and (before.mode, before.uid, before.gid) == (now.mode, now.uid, now.gid)
+    )
 
 
 def _join(parent: str, name: str) -> str:
