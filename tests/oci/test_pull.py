@@ -11,10 +11,12 @@ from basewright.oci.blob import BlobStore
 from basewright.oci.digest import Digest
 from basewright.oci.image import Image
 from basewright.oci.manifest import Descriptor
-from basewright.oci.pull import pull_image, resolve
+from basewright.oci.platform import parse_platform
+from basewright.oci.pull import pull_image, resolve, resolve_any
 from tests.doubles.image import MadeImage, archive, as_json, make_image, member, render_index, sha256
 
 TAR = archive(member("a", b"hello"))
+AMD64 = parse_platform("linux/amd64")
 ATTESTATION = {"vnd.docker.reference.type": "attestation-manifest"}
 
 
@@ -36,13 +38,16 @@ class Shelf:
         yield data[:3]
         yield data[3:]
 
+    def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+        return ()
+
 
 def shelf(image: MadeImage) -> Shelf:
     return Shelf(image.manifest_bytes, image.blobs)
 
 
 def pull(source: Shelf, folder: Path, architecture: str = "amd64") -> Image:
-    return pull_image(source, BlobStore(folder), architecture=architecture)
+    return pull_image(source, BlobStore(folder), platform=parse_platform(architecture))
 
 
 def refused(source: Shelf, folder: Path, kind: type[InputError] = HostileInputError) -> str:
@@ -85,16 +90,21 @@ def test_the_platform_that_is_asked_for_is_found(tmp_path: Path) -> None:
     attestation = {**arm.descriptor(), "annotations": ATTESTATION}
     source = indexed(amd, arm, extra=(unknown, attestation))
     assert pull(source, tmp_path, "arm64").digest == sha256(arm.manifest_bytes)
-    found = resolve(source, architecture="amd64")
+    found = resolve(source, platform=AMD64)
     assert found.manifest_digest == sha256(amd.manifest_bytes)
     assert found.top_digest == sha256(source.top)
 
 
-def test_the_processor_that_every_machine_is_comes_first() -> None:
+def test_a_variant_runs_what_is_for_older_ones_and_no_newer() -> None:
     newer, plain = make_image(TAR), make_image(TAR, archive(member("b")))
     newer.platform = {"os": "linux", "architecture": "amd64", "variant": "v3"}
-    assert resolve(indexed(newer, plain), architecture="amd64").manifest_digest == sha256(plain.manifest_bytes)
-    assert resolve(indexed(newer), architecture="amd64").manifest_digest == sha256(newer.manifest_bytes)
+    assert resolve(indexed(newer, plain), platform=AMD64).manifest_digest == sha256(plain.manifest_bytes)
+    for variant, image in (("v2", plain), ("v3", newer), ("v4", newer)):
+        found = resolve(indexed(plain, newer), platform=parse_platform(f"linux/amd64/{variant}"))
+        assert found.manifest_digest == sha256(image.manifest_bytes)
+    with pytest.raises(InputError, match="no image for linux/amd64") as caught:
+        resolve(indexed(newer), platform=AMD64)
+    assert caught.value.hint == "its platforms: linux/amd64/v3"
 
 
 def test_a_missing_platform_lists_those_that_there_are(tmp_path: Path) -> None:
@@ -103,6 +113,41 @@ def test_a_missing_platform_lists_those_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no image for linux/amd64") as caught:
         pull(indexed(windows, make_image(TAR, architecture="arm64")), tmp_path)
     assert caught.value.hint == "its platforms: linux/arm64, windows/amd64"
+
+
+def test_one_other_platform_is_taken_where_any_will_do() -> None:
+    arm, other = make_image(TAR, architecture="arm64"), make_image(TAR, architecture="s390x")
+    attestation = {**make_image(TAR).descriptor(), "platform": {"os": "unknown", "architecture": "unknown"}}
+    for source in (indexed(arm, extra=(attestation,)), shelf(arm)):
+        found = resolve_any(source, platform=AMD64)
+        assert (found.manifest_digest, str(found.platform), found.fits) == (
+            sha256(arm.manifest_bytes),
+            "linux/arm64",
+            False,
+        )
+    assert resolve_any(indexed(arm, make_image(TAR)), platform=AMD64).fits
+    with pytest.raises(InputError, match="no image for linux/amd64") as caught:
+        resolve_any(indexed(arm, other), platform=AMD64)
+    assert caught.value.hint == "its platforms: linux/arm64, linux/s390x"
+
+
+def test_what_is_unknown_is_never_an_image() -> None:
+    attestation = make_image(TAR, architecture="unknown")
+    attestation.config["os"] = "unknown"
+    attestation.seal().platform = None
+    for source in (shelf(attestation), indexed(attestation)):
+        with pytest.raises(InputError, match=r"unknown/unknown|no image for"):
+            resolve_any(source, platform=AMD64)
+
+
+def test_an_index_that_names_no_platforms() -> None:
+    """The configs tell then."""
+    amd, arm = make_image(TAR), make_image(TAR, architecture="arm64")
+    amd.platform = arm.platform = None
+    assert resolve(indexed(arm, amd), platform=AMD64).manifest_digest == sha256(amd.manifest_bytes)
+    with pytest.raises(InputError, match="no image for linux/s390x") as caught:
+        resolve(indexed(arm, amd), platform=parse_platform("s390x"))
+    assert caught.value.hint == "its platforms: linux/amd64, linux/arm64"
 
 
 def test_a_single_image_for_another_platform(tmp_path: Path) -> None:

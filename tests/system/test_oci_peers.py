@@ -20,6 +20,7 @@ from basewright.oci.filesystem import flatten
 from basewright.oci.image import Image, assemble_image
 from basewright.oci.layer import read_layer, write_layer
 from basewright.oci.manifest import RunConfig
+from basewright.oci.platform import parse_platform
 from basewright.oci.pull import pull_image
 from basewright.oci.reference import parse_reference
 from basewright.oci.transports.archive import read_archive
@@ -271,7 +272,7 @@ def docker_registry(folder: Path, *, login: bool) -> Iterator[str]:
 def pull(host: str, folder: Path, *, name: str, credentials: Mapping[str, str]) -> Image:
     http = PooledHttp(backoff_seconds=0.01)
     source = RegistrySource(parse_reference(f"{host}/{name}"), http, credentials=credentials)
-    return pull_image(source, BlobStore(folder), architecture="amd64")
+    return pull_image(source, BlobStore(folder), platform=parse_platform("amd64"))
 
 
 @pytest.mark.parametrize("login", [False, True])

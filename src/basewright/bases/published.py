@@ -19,6 +19,7 @@ from basewright.oci.blob import BlobStore
 from basewright.oci.digest import Digest
 from basewright.oci.image import Image
 from basewright.oci.manifest import MAX_MANIFEST_BYTES, Descriptor
+from basewright.oci.platform import parse_platform
 from basewright.oci.pull import Resolved, pull_image, resolve
 from basewright.oci.reference import Reference, parse_reference
 from basewright.oci.transports.registry import RegistrySource
@@ -55,7 +56,7 @@ def provide_published(
     if image is None:
         try:
             found = _resolve(source, platform, store=store, progress=progress, notice=notice)
-            image = pull_image(source, store, architecture=platform.architecture, resolved=found)
+            image = pull_image(source, store, platform=parse_platform(platform), resolved=found)
         except OutOfReachError as error:
             return PublishedAnswer(base=_unreachable(base.reference, platform, error.message), locked=locked)
         entry = locked or LockedImage(
@@ -77,7 +78,7 @@ def _resolve(
 ) -> Resolved:
     """What the tag stands for, with a word on how much of it is to come."""
     progress(f"asking the registry for {source.name}")
-    found = resolve(source, architecture=platform.architecture)
+    found = resolve(source, platform=parse_platform(platform))
     size = sum(layer.size for layer in found.manifest.layers)
     missing = sum(layer.size for layer in found.manifest.layers if layer.checked_digest not in store)
     if missing >= _LARGE_BYTES:
@@ -110,6 +111,9 @@ class _Store(msgspec.Struct, frozen=True, kw_only=True):
     def blob(self, descriptor: Descriptor) -> Iterator[bytes]:
         yield self.store.read(descriptor.checked_digest, max_bytes=descriptor.size)
 
+    def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+        return ()
+
 
 def _kept(reference: str, platform: Platform, locked: LockedImage | None, store: BlobStore) -> Image | None:
     """The locked image where the store has all of it, so that nobody is asked; None where it does not."""
@@ -118,7 +122,7 @@ def _kept(reference: str, platform: Platform, locked: LockedImage | None, store:
         return None
     try:
         source = _Store(name=reference, store=store, digest=Digest(digest))
-        return pull_image(source, store, architecture=platform.architecture)
+        return pull_image(source, store, platform=parse_platform(platform))
     except (FileNotFoundError, InputError):  # swept, or damaged here
         return None
 

@@ -19,7 +19,9 @@ _MAX_MARKS = 1_000_000
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
+OCI_LAYER_TAR = "application/vnd.oci.image.layer.v1.tar"
 OCI_LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
+OCI_LAYER_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 MANIFEST_TYPES = (OCI_MANIFEST, DOCKER_MANIFEST)
@@ -58,6 +60,11 @@ class Descriptor(_Struct, frozen=True, kw_only=True, omit_defaults=True, rename=
     def checked_digest(self) -> Digest:
         return Digest(self.digest)
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether a layer is to be had from elsewhere only (Windows bases were): no registry needs to hold it."""
+        return bool(self.urls) or "foreign" in self.media_type or "nondistributable" in self.media_type
+
 
 class Manifest(_Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """One image: its config and layers, the lowest first."""
@@ -66,6 +73,8 @@ class Manifest(_Struct, frozen=True, kw_only=True, omit_defaults=True, rename="c
     config: Descriptor
     layers: tuple[Descriptor, ...] = ()
     media_type: str = ""
+    artifact_type: str = ""
+    subject: Descriptor | None = None
     annotations: dict[str, str] = {}
 
 
@@ -75,6 +84,8 @@ class Index(_Struct, frozen=True, kw_only=True, omit_defaults=True, rename="came
     schema_version: int
     manifests: tuple[Descriptor, ...]
     media_type: str = ""
+    artifact_type: str = ""
+    subject: Descriptor | None = None
     annotations: dict[str, str] = {}
 
 
@@ -132,6 +143,11 @@ def parse_manifest(data: bytes, *, name: str = "a manifest") -> Manifest | Index
     if len(data) > MAX_MANIFEST_BYTES:
         raise HostileInputError(f"{name} is larger than {MAX_MANIFEST_BYTES:,} bytes")
     document = _parse_object(data, name)
+    if document.get("schemaVersion") == 1 or "fsLayers" in document:
+        raise HostileInputError(
+            f"{name} is one of Docker's schema 1, which is no longer in use",
+            hint="push the image again with a docker of this decade",
+        )
     if "manifests" in document and document.keys() & {"layers", "config"}:
         raise HostileInputError(f"{name} could be read as an index and as the manifest of one image")
     kind: type[Manifest] | type[Index] = Index if "manifests" in document else Manifest

@@ -13,6 +13,7 @@ from basewright.oci.blob import BlobStore
 from basewright.oci.image import Image, assemble_image
 from basewright.oci.layer import write_layer
 from basewright.oci.manifest import RunConfig
+from basewright.oci.platform import parse_platform
 from basewright.oci.pull import pull_image
 from basewright.oci.transports.layout import LayoutSource, write_layout
 from basewright.oci.tree import Tree, file
@@ -22,7 +23,7 @@ TAR = archive(member("a", b"hello"))
 
 
 def pull(path: Path, *, tag: str | None = None) -> Image:
-    return pull_image(LayoutSource(path, tag=tag), BlobStore(path.parent / "store"), architecture="amd64")
+    return pull_image(LayoutSource(path, tag=tag), BlobStore(path.parent / "store"), platform=parse_platform("amd64"))
 
 
 def refused(path: Path, kind: type[InputError] = HostileInputError, *, tag: str | None = None) -> str:

@@ -11,6 +11,7 @@ from basewright._http import PooledHttp
 from basewright.errors import BasewrightError, ExitCode, HostileInputError, InputError, OutOfReachError
 from basewright.oci.blob import BlobStore
 from basewright.oci.image import Image
+from basewright.oci.platform import parse_platform
 from basewright.oci.pull import pull_image
 from basewright.oci.reference import parse_reference
 from basewright.oci.transports.registry import RegistrySource, read_docker_credentials
@@ -42,7 +43,7 @@ def pull(
     auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
     credentials = {registry.host: auth} if login else {}
     source = RegistrySource(parse_reference(f"{registry.host}/{name}"), http, credentials=credentials)
-    return pull_image(source, BlobStore(folder), architecture="amd64")
+    return pull_image(source, BlobStore(folder), platform=parse_platform("amd64"))
 
 
 def refused(registry: Registry, folder: Path, *, name: str = "team/app:1.0", login: bool = False) -> BasewrightError:

@@ -20,6 +20,7 @@ from basewright.oci.manifest import (
     RunConfig,
     parse_config,
 )
+from basewright.oci.platform import parse_platform
 from basewright.oci.pull import pull_image
 from basewright.oci.stream import ChunkReader, gzip_stream, inflate
 from basewright.oci.tar import TarReader
@@ -47,14 +48,14 @@ def read_archive(path: Path, store: BlobStore, *, architecture: str, created: st
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     if stat.S_ISDIR(mode):
-        return pull_image(LayoutSource(path, tag=tag), store, architecture=architecture)
+        return pull_image(LayoutSource(path, tag=tag), store, platform=parse_platform(architecture))
     if not stat.S_ISREG(mode):
         raise InputError(f"{path} is neither a folder nor a regular file")
     names = _first_names(path)
     if names & {"oci-layout", "manifest.json"} and _is_compressed(path):
         raise InputError(f"{path} is a compressed image archive", hint="unpack it first, such as with gunzip")
     if "oci-layout" in names:
-        return pull_image(LayoutSource(path, tag=tag), store, architecture=architecture)
+        return pull_image(LayoutSource(path, tag=tag), store, platform=parse_platform(architecture))
     if "manifest.json" in names:
         return _read_docker_archive(path, store, architecture, created, tag)
     if not names & {"bin", "etc", "usr", "lib", "sbin"}:

@@ -110,6 +110,9 @@ class LayoutSource:
             )
         return span.chunks()
 
+    def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+        return ()
+
     def _read(self, name: str, max_bytes: int) -> bytes:
         span = self._span(name)
         if span.size > max_bytes:
