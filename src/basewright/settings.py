@@ -7,6 +7,7 @@ import msgspec
 from basewright._process import Process
 from basewright.oci.layer import LayerLimits
 from basewright.oci.transports.credentials import DockerKeychain
+from basewright.oci.transports.ecr import EcrKeychain
 from basewright.oci.transports.registries import Registries
 
 MAX_CACHE_BYTES = 8 << 30
@@ -23,4 +24,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def read_settings(environ: Mapping[str, str], *, process: Process) -> Settings:
     """Reads the file that BASEWRIGHT_SETTINGS names, else `basewright/settings.toml` in the user's configuration
     folder (XDG). `process` runs the helpers that keep logins. Raises InputError at the first fault."""
-    return Settings(registries=Registries(keychain=DockerKeychain(process, environ)))
+    return Settings(registries=Registries(keychain=EcrKeychain(DockerKeychain(process, environ))))
