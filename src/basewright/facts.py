@@ -35,6 +35,8 @@ class Owner(StrEnum):
     RUNTIME = "runtime"
     DEPENDENCIES = "dependencies"
     APPLICATION = "application"
+    UNEXPLAINED = "unexplained"
+    """No evidence says whose, in an image that others built."""
 
 
 class SizePart(msgspec.Struct, frozen=True, kw_only=True):
