@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from basewright.adr.markdown import MAX_COLUMNS, code, escape_text, render_table
 from basewright.strategy import DriverName
 from basewright.view.evaluation import EvaluationView, Row
+from basewright.view.markdown import MAX_COLUMNS, code, escape_text, render_table
 from basewright.view.number import DASH, format_score, format_share
 from basewright.view.sentence import Numbers, unmeasured_numbers
 from basewright.view.wording import column_unit, driver_title

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from basewright.adr.markdown import escape_text
 from basewright.strategy import DriverName
 from basewright.view.evaluation import Cell, EvaluationView, Row
 from basewright.view.lifecycle import EndOfLife
+from basewright.view.markdown import escape_text
 from basewright.view.wording import count_days, days_between, driver_noun, headline_words, join_words
 
 

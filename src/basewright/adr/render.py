@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from basewright.adr.evidence_table import driver_tables, ranking_table
-from basewright.adr.markdown import code, escape_text
 from basewright.adr.option import consequences, option_section
 from basewright.adr.region import marker_word, render_region
 from basewright.strategy import Strategy
 from basewright.view.evaluation import EvaluationView
 from basewright.view.lifecycle import end_sentence
+from basewright.view.markdown import code, escape_text
 from basewright.view.number import DASH, format_score
 from basewright.view.sentence import (
     ahead_text,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from basewright.adr.markdown import code, escape_text, render_table
+from basewright.view.markdown import code, escape_text, render_table
 
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 _HOSTILE = [
