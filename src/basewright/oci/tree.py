@@ -25,7 +25,7 @@ class FileType(StrEnum):
     FIFO = "fifo"
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One name. `path` is relative to the root, without `.`, `..` and doubled slashes; bytes that are not UTF-8 are
     surrogate-escaped. `mode` is the twelve permission bits. `link` is a symlink's text or a hard link's path.
     `data` is the content of a file, or None where a reader did not keep it; `size` is in bytes."""
