@@ -1,8 +1,10 @@
-"""Says what is wrong in a strategy: the file, the key path counted from 0, the candidate, and what was expected."""
+"""Says what is wrong in a strategy, or in the settings: the file, the key path counted from 0, the candidate, and what
+was expected."""
 
 import datetime
 import difflib
 import re
+import tomllib
 from typing import TypeVar
 
 import msgspec
@@ -39,6 +41,21 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         label = f' (candidate "{self.candidate}")' if self.candidate else ""
         where = f"{self.path}{label}: " if self.path else ""
         return InputError(f"{self.file}: {where}{what}", hint=hint)
+
+
+def parse_toml(data: bytes, top: Place) -> dict[str, object]:
+    """The document of a file whose place is `top`. Raises InputError."""
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise top.fault(f"line {line} is not UTF-8") from None
+    except RecursionError:
+        raise top.fault("its lists or tables are nested too deep") from None
+    except tomllib.TOMLDecodeError as error:
+        raise top.fault(f"not TOML: {error}") from None
+    except ValueError:  # what Python's own numbers refuse
+        raise top.fault("a number in it is too long") from None
 
 
 def convert(value: object, kind: type[_Kind], place: Place) -> _Kind:
@@ -106,6 +123,8 @@ def words(kind: inspect.Type) -> str:
             return description if isinstance(description, str) else words(kind.type)
         case inspect.StrType():
             return "text"
+        case inspect.BoolType():
+            return "true or false"
         case inspect.IntType():
             return "a whole number" + _range(kind)
         case inspect.FloatType():

@@ -3,7 +3,6 @@
 import math
 import re
 import stat
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -37,7 +36,7 @@ from basewright.strategy import (
     Text,
     Word,
 )
-from basewright.strategy_fault import Place, convert, shown
+from basewright.strategy_fault import Place, convert, parse_toml, shown
 
 FILE_NAME = "basewright.toml"
 MAX_STRATEGY_BYTES = 1 << 20
@@ -92,7 +91,7 @@ def read_strategy(path: Path) -> Strategy:
 def parse_strategy(data: bytes, path: Path) -> Strategy:
     """Decodes a strategy whose file is `path`. Raises InputError at the first fault."""
     top = Place(file=path.name)
-    document = _parse_toml(data, top)
+    document = parse_toml(data, top)
     if isinstance(document.get("candidate"), dict):
         raise top.at("candidate").fault("expected `[[candidate]]`, a list, not `[candidate]`")
     _check_environment(document.get("service"), top.at("service").at("env"))
@@ -120,20 +119,6 @@ def parse_strategy(data: bytes, path: Path) -> Strategy:
         bench=raw.bench,
         bytecode=raw.bytecode,
     )
-
-
-def _parse_toml(data: bytes, top: Place) -> dict[str, object]:
-    try:
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise top.fault(f"line {line} is not UTF-8") from None
-    except RecursionError:
-        raise top.fault("its lists or tables are nested too deep") from None
-    except tomllib.TOMLDecodeError as error:
-        raise top.fault(f"not TOML: {error}") from None
-    except ValueError:  # what Python's own numbers refuse
-        raise top.fault("a number in it is too long") from None
 
 
 def _check_environment(service: object, place: Place) -> None:
