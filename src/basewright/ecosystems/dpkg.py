@@ -12,11 +12,12 @@ from itertools import zip_longest
 import msgspec
 
 from basewright.errors import HostileInputError
-from basewright.oci.tree import Tree
+from basewright.oci.tree import Entry, Tree
 
 MAX_VERSION_CHARACTERS = 512
 STATUS = "var/lib/dpkg/status"
 STATUS_DIRECTORY = "var/lib/dpkg/status.d"
+INFO_DIRECTORY = "var/lib/dpkg/info"
 
 _PIECES = re.compile(r"([^0-9]*)([0-9]*)")
 _RELATION = re.compile(
@@ -175,9 +176,8 @@ def read_installed(tree: Tree) -> tuple[InstalledPackage, ...]:
     By name, then architecture; files whose bytes were not kept count as not there.
     """
     texts = [entry.data for entry in [tree.find(STATUS)] if entry is not None and entry.data is not None]
-    prefix = STATUS_DIRECTORY + "/"
-    for entry in tree:
-        if entry.path.startswith(prefix) and not entry.path.endswith(".md5sums") and entry.data is not None:
+    for entry in _entries_in(tree, STATUS_DIRECTORY):
+        if not entry.path.endswith(".md5sums") and entry.data is not None:
             texts.append(entry.data)
     found = {
         (package.name, package.architecture): package
@@ -185,3 +185,26 @@ def read_installed(tree: Tree) -> tuple[InstalledPackage, ...]:
         for package in parse_installed(text.decode("utf-8", "replace"))
     }
     return tuple(found[key] for key in sorted(found))
+
+
+def read_file_lists(tree: Tree) -> Iterator[tuple[InstalledPackage, tuple[str, ...]]]:
+    """Every installed package with the paths that dpkg's lists, or distroless' checksums, say are its own; relative to
+    the root and as the package has them, so `bin/sh` where /bin is a link. Lists that were not kept count as none."""
+    by_list_name: dict[str, InstalledPackage] = {}
+    for package in read_installed(tree):
+        by_list_name[package.name] = by_list_name[f"{package.name}:{package.architecture}"] = package
+    for folder, suffix in ((INFO_DIRECTORY, ".list"), (STATUS_DIRECTORY, ".md5sums")):
+        for entry in _entries_in(tree, folder):
+            found = by_list_name.get(entry.path.rpartition("/")[2].removesuffix(suffix))
+            if found is not None and entry.path.endswith(suffix) and entry.data is not None:
+                lines = entry.data.decode("utf-8", "surrogateescape").split("\n")
+                # A checksum is 32 digits, two spaces; then a path that may begin with `./`.
+                paths = (line[34:] if suffix == ".md5sums" else line for line in lines)
+                yield found, tuple(path.removeprefix(".").lstrip("/") for path in paths if path)
+
+
+def _entries_in(tree: Tree, folder: str) -> Iterator[Entry]:
+    """What lies in a folder; most images have one of the two databases, so the other's folder is looked for first."""
+    if folder in tree:
+        prefix = folder + "/"
+        yield from (entry for entry in tree if entry.path.startswith(prefix))

@@ -5,7 +5,7 @@ A published size and the published contents may be those of two builds; each car
 
 import datetime
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 import msgspec
@@ -281,6 +281,24 @@ def _is_before(manifest: PublishedManifest, day: datetime.date, alias: str) -> b
 
 def _digests(image: _Image) -> set[str]:
     return {image.registry.index_digest, *(each.digest for each in image.registry.manifests.values())}
+
+
+class KnownLayers(msgspec.Struct, frozen=True, kw_only=True):
+    """The image of the snapshot whose layers an image begins with."""
+
+    name: str
+    manifest: PublishedManifest
+
+
+def known_layers(digests: Sequence[str]) -> KnownLayers | None:
+    """The snapshot's image with the most layers that are the lowest of `digests` (compressed ones, lowest first)."""
+    found = [
+        KnownLayers(name=name, manifest=manifest)
+        for name, image in _official().images.items()
+        for manifest in image.registry.manifests.values()
+        if manifest.layers and [layer.digest for layer in manifest.layers] == list(digests[: len(manifest.layers)])
+    ]
+    return max(found, key=lambda each: len(each.manifest.layers), default=None)
 
 
 @cache
