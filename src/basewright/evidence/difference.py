@@ -18,7 +18,7 @@ from basewright.oci.digest import Digest
 from basewright.oci.filesystem import flatten
 from basewright.oci.manifest import ImagePlatform
 from basewright.oci.reading import ImageReading, LayerReading
-from basewright.oci.tree import Entry, Tree, directory
+from basewright.oci.tree import Tree, directory
 
 
 class Verdict(StrEnum):

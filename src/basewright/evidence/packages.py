@@ -6,12 +6,14 @@ from enum import StrEnum
 
 import msgspec
 
+from basewright.ecosystems.apk import read_apk_installed
 from basewright.ecosystems.dpkg import read_installed
 from basewright.ecosystems.pypi import normal_name
 from basewright.oci.tree import Tree
 
 _DISTRIBUTION = re.compile(
-    r"(?:.*/)?(?:site|dist)-packages/(?P<name>[^/-]+)-(?P<version>[^/-]+)\.(?:dist|egg)-info(?:/(?:METADATA|PKG-INFO))?"
+    r"(?:.*/)?(?:site|dist)-packages/(?P<name>[^/-]+)-(?P<version>[^/-]+)(?:-py[0-9.]+)?"
+    r"(?:\.dist-info/METADATA|\.egg-info(?:/PKG-INFO)?)"
 )
 
 
@@ -44,6 +46,8 @@ class PackageChange(msgspec.Struct, frozen=True, kw_only=True):
 def read_packages(tree: Tree) -> tuple[Package, ...]:
     """What the databases and folders of `tree` name."""
     found = [Package(kind=PackageKind.DEBIAN, name=each.name, version=each.version) for each in read_installed(tree)]
+    alpine = read_apk_installed(tree)
+    found += [Package(kind=PackageKind.ALPINE, name=each.name, version=each.version) for each in alpine]
     for entry in tree:
         match = _DISTRIBUTION.fullmatch(entry.path) if "-info" in entry.path else None
         if match is not None:

@@ -51,7 +51,7 @@ class TreeDifference(msgspec.Struct, frozen=True, kw_only=True):
 
 def compare_trees(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> TreeDifference:
     """Compares entries by path; every file carries its SHA-256 (else ValueError)."""
-    changed, touched = [], []
+    changed, touched = list[FileChange](), list[FileChange]()
     for path in sorted(before.keys() & after.keys()):
         one, two = before[path], after[path]
         aspects = compare_entries(one, two)
@@ -71,7 +71,7 @@ def compare_entries(one: Entry, two: Entry) -> tuple[Aspect, ...]:
     if one.type is not two.type:
         return (Aspect.TYPE, *_common(one, two))
     aspects = []
-    if one.is_file and (one.size != two.size or _sha256(one) != _sha256(two)):
+    if one.is_file and (one.size != two.size or (one.size and _sha256(one) != _sha256(two))):
         aspects.append(Aspect.CONTENT)
     if one.link != two.link:
         aspects.append(Aspect.LINK)
