@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from basewright._disk import ScratchFolder, cache_directory, partial_file, sweep, write_atomically
+from basewright._disk import ScratchFolder, cache_directory, check_writable, partial_file, sweep, write_atomically
 from basewright.errors import BasewrightError, ExitCode, InputError, OutOfReachError
 from basewright.oci.blob import BlobStore
 from basewright.oci.image import assemble_image
@@ -194,3 +194,11 @@ def test_a_scratch_folder_goes_and_takes_those_of_killed_runs_along(
     in_use.close()
     fresh.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
+    check_writable(tmp_path / "docs" / "adr")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "docs").write_text("a file")
+    with pytest.raises(InputError, match="docs cannot be written"):
+        check_writable(tmp_path / "docs" / "adr")

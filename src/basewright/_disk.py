@@ -17,6 +17,8 @@ from basewright.errors import InputError, OutOfReachError
 _PARTIAL = ".basewright-partial-"
 _SCRATCH = "basewright-run-"
 _STALE_SECONDS = 60.0
+_PROBE_BYTES = 1 << 16
+"""Larger than any buffer between a write and the disk."""
 IDLE_SECONDS = 86_400.0
 
 
@@ -123,6 +125,14 @@ def _remove_tree(path: Path) -> None:
         with suppress(OSError):  # Go's module folders are read-only
             Path(folder).chmod(0o700)
     shutil.rmtree(path, ignore_errors=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Whether files can be written in `folder`, or in what there is of the folders above it: before work whose result
+    goes there. Leaves nothing. Raises InputError, and OutOfReachError on a full disk."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    with partial_file(there) as partial:
+        partial.write(bytes(_PROBE_BYTES))
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -1,11 +1,13 @@
 """Runs a function over many things in a few threads: for downloads and decompression, which wait or release the GIL."""
 
 import threading
-from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+import time
+from collections.abc import Callable, Hashable, Sequence
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 Thing = TypeVar("Thing")
+Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
 
 
@@ -43,3 +45,31 @@ def map_parallel(function: Callable[[Thing], Result], things: Sequence[Thing], *
     if errors:
         raise errors[0]
     return [results[index] for index in range(len(things))]
+
+
+def map_within(function: Callable[[Key], Result], things: Sequence[Key], *, seconds: float) -> dict[Key, Result]:
+    """Thing → result, for those that came within `seconds` in all; each in a thread of its own. An error is raised.
+
+    What is late goes on in a daemon thread, and nobody hears of it.
+    """
+    came: SimpleQueue[tuple[Key, Result | BaseException]] = SimpleQueue()
+    until = time.monotonic() + seconds
+
+    def work(thing: Key) -> None:
+        try:
+            came.put((thing, function(thing)))
+        except BaseException as error:
+            came.put((thing, error))
+
+    for thing in things:
+        threading.Thread(target=work, args=(thing,), daemon=True).start()
+    results: dict[Key, Result] = {}
+    while len(results) < len(things):
+        try:
+            thing, result = came.get(timeout=max(0.0, until - time.monotonic()))
+        except Empty:
+            break
+        if isinstance(result, BaseException):
+            raise result
+        results[thing] = result
+    return results

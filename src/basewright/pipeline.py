@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from basewright import __version__
+from basewright._disk import check_writable
 from basewright.adr.directory import find_home
 from basewright.adr.record import write_record
 from basewright.build.dockerfile import render_dockerfile
@@ -22,7 +23,7 @@ from basewright.errors import ExitCode, OutOfReachError
 from basewright.evidence.gather import gather, now_utc
 from basewright.evidence.key import inputs_digest, key_of
 from basewright.evidence.machine import read_machine
-from basewright.evidence.reach import is_worth_another_try
+from basewright.evidence.reach import ask_bases, is_worth_another_try, with_moved_tags
 from basewright.evidence.store import SCHEMA, EvidenceFile, read_evidence, write_evidence
 from basewright.facts import Failure, Unmeasured
 from basewright.feeds.catalog import feed_dates
@@ -80,12 +81,17 @@ def evaluate(strategy: Strategy, options: EvaluateOptions, world: World) -> Eval
         world.notice(f"not running images: {found.why_not}" + (f" (mend it: {found.hint})" if found.hint else ""))
     elif not options.run:
         found = msgspec.structs.replace(found, description="none", why_not=NOT_ASKED_FOR)
-    files = None
-    if not options.fresh and is_locked(strategy, chosen, lock):
+    before = read_evidence(evidence_directory(strategy), [option.name for option in chosen])
+    files = kept = None
+    if not options.fresh and before is not None and is_locked(strategy, chosen, lock):
         key = _key(inputs, lock, found, options, world)
-        files = read_evidence(evidence_directory(strategy), [option.name for option in chosen], key=key)
-    if files is None or is_worth_another_try(chosen, files):
+        files = kept = before if all(file.key == key for file in before) else None
+    answers = ask_bases(chosen, files, lock, world.settings.registries)
+    if files is None or is_worth_another_try(chosen, files, answers):
         files = _measure(strategy, chosen, inputs, lock, found, options, world)
+    files = with_moved_tags(chosen, files, before, lock, answers, now=world.now)
+    if files != kept:
+        write_evidence(evidence_directory(strategy), files)
     return _conclude(strategy, chosen, files, options, world)
 
 
@@ -98,7 +104,10 @@ def _measure(
     options: EvaluateOptions,
     world: World,
 ) -> tuple[EvidenceFile, ...]:
-    """Candidates → images → evidence, written down."""
+    """Candidates → images → evidence."""
+    home = [] if options.only else [find_home(strategy.directory, strategy.decision.directory).path]
+    for folder in (lock_path(strategy).parent, evidence_directory(strategy), *home):
+        check_writable(folder)  # else the end of all measuring is where it shows
     with Workshop(strategy, lock, world, found.runner, measuring=True) as workshop:
         lock_all(workshop, chosen)
         built = build_all(workshop, chosen)
@@ -107,7 +116,7 @@ def _measure(
             workshop, chosen, built, seed=options.seed, secrets=options.secrets, why_not_run=found.why_not
         )
     key = _key(inputs, lock, found, options, world)
-    files = tuple(
+    return tuple(
         EvidenceFile(
             schema=SCHEMA,
             key=key,
@@ -122,8 +131,6 @@ def _measure(
         )
         for each in evidence
     )
-    write_evidence(evidence_directory(strategy), files)
-    return files
 
 
 def _conclude(

@@ -29,6 +29,16 @@ def test_what_is_no_program_says_nothing() -> None:
     assert not list(foreign_programs(root(ls="aarch64"), "mips64le"))
 
 
+def test_programs_of_32_bits_are_at_home_beside_native_ones_only() -> None:
+    i386 = make_elf(machine="x86_64", executable=True)
+    i386 = i386[:18] + b"\x03\x00" + i386[20:]
+    tree = root(ls="x86_64")
+    tree.add(file("usr/bin/old", i386, mode=0o755))
+    assert not list(foreign_programs(tree, "amd64"))
+    tree.remove("usr/bin/ls")
+    assert [each.machine for each in foreign_programs(tree, "amd64")] == ["i386"]
+
+
 def test_a_head_is_enough() -> None:
     head = make_elf(machine="aarch64", executable=True)[:64]
     assert parse_machine(head) == "aarch64"

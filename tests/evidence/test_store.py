@@ -36,9 +36,8 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     kept = (a_file(0), a_file(1))
     write_evidence(tmp_path, kept)
     names = [each.evidence.candidate for each in kept]
-    assert read_evidence(tmp_path, names, key="k") == kept
-    assert read_evidence(tmp_path, names, key="another") is None
-    assert read_evidence(tmp_path, [*names, "missing"], key="k") is None
+    assert read_evidence(tmp_path, names) == kept
+    assert read_evidence(tmp_path, [*names, "missing"]) is None
 
 
 def test_the_same_evidence_is_the_same_bytes() -> None:
@@ -50,14 +49,14 @@ def test_the_same_evidence_is_the_same_bytes() -> None:
 def test_files_of_two_runs_do_not_compare(tmp_path: Path) -> None:
     later = a_file(1, at=EVALUATED_AT + datetime.timedelta(seconds=30))
     write_evidence(tmp_path, (a_file(0), later))
-    assert read_evidence(tmp_path, [a_file(0).evidence.candidate, later.evidence.candidate], key="k") is None
+    assert read_evidence(tmp_path, [a_file(0).evidence.candidate, later.evidence.candidate]) is None
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b'{"schema": "basewright.evidence/9"}', b"\xff\xfe"])
 def test_a_damaged_file_is_measured_again(tmp_path: Path, data: bytes) -> None:
     name = a_file().evidence.candidate
     (tmp_path / f"{name}.json").write_bytes(data)
-    assert read_evidence(tmp_path, [name], key="k") is None
+    assert read_evidence(tmp_path, [name]) is None
 
 
 def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:

@@ -6,13 +6,10 @@ import msgspec
 
 from basewright.bases.base import BaseImage
 from basewright.bases.loaded import load_base
-from basewright.bases.look import machine_of
 from basewright.errors import InputError
 from basewright.oci.blob import BlobStore
 from basewright.oci.transports.archive import read_archive
 from basewright.strategy import ArchiveBase, Platform
-
-_MACHINES = {Platform.LINUX_AMD64: "x86_64", Platform.LINUX_ARM64: "aarch64"}
 
 
 def provide_archive(
@@ -23,13 +20,14 @@ def provide_archive(
     if not path.exists():
         raise InputError(f"the archive {base.archive} does not exist", hint=f"it is looked for in {directory}")
     image = read_archive(path, store, architecture=platform.architecture, created=created)
-    loaded = load_base(image, name=base.archive, spool_directory=spool_directory, digest=image.digest, cadence_of=None)
-    machine = machine_of(loaded.tree)
-    if machine is not None and machine != _MACHINES[platform]:
-        raise InputError(
-            f"{base.archive} holds programs for {machine}, not for {platform}",
-            hint="an archive is of one platform: name it with --platform, or in [target] platforms",
-        )
+    loaded = load_base(
+        image,
+        name=base.archive,
+        platform=platform,
+        spool_directory=spool_directory,
+        digest=image.digest,
+        cadence_of=None,
+    )
     if loaded.runtime.distribution:
         known = f"{loaded.runtime.distribution} {loaded.runtime.distribution_version or ''}".strip()
         loaded = msgspec.structs.replace(

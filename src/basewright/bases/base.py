@@ -38,6 +38,8 @@ class UnreachableBase(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     reason: str
+    hint: str = ""
+    """What would bring it into reach, where that is known."""
     runtime: RuntimeFacts
     size: SizePart | None
     layers: int = 0

@@ -130,12 +130,9 @@ def provide_base(request: BaseRequest, lock: Lock, world: World, *, store: BlobS
                 request.base,
                 request.platform,
                 locked=lock.images.get(request.base.reference),
-                http=world.http,
+                world=world,
                 store=store,
                 spool_directory=spool,
-                now=world.now,
-                progress=world.progress,
-                notice=world.notice,
             )
             provision = Provision(base=answer.base, additions=Tree(), image=answer.locked)
             return _with_packages(request, lock, world, provision)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from basewright.bases.base import BaseImage
 from basewright.bases.look import installed_packages, os_release, runtime_of
+from basewright.ecosystems.machine import foreign_programs
 from basewright.ecosystems.picks import PICKS
-from basewright.errors import HostileInputError
+from basewright.errors import HostileInputError, InputError
 from basewright.facts import CadenceFacts, NotMeasured
 from basewright.feeds.cadence import image_cadence
 from basewright.oci.filesystem import flatten
@@ -13,15 +14,18 @@ from basewright.oci.image import Image
 from basewright.oci.layer import read_layer
 from basewright.oci.manifest import RunConfig
 from basewright.oci.tree import Tree
+from basewright.strategy import Platform
 
+_MAX_NAMED = 3
 _ROOT_USERS = {"", "0", "root", "0:0", "root:root", "0:root", "root:0"}
 
 
 def load_base(
-    image: Image, *, name: str, spool_directory: Path, digest: str | None, cadence_of: str | None
+    image: Image, *, name: str, platform: Platform, spool_directory: Path, digest: str | None, cadence_of: str | None
 ) -> BaseImage:
     """Reads every layer of `image` (checked against its diff id) and keeps the uncompressed ones in `spool_directory`,
-    so that the image can be run. `cadence_of` is the reference whose rebuilds count, None: what os-release names."""
+    so that the image can be run. `cadence_of` is the reference whose rebuilds count, None: what os-release names.
+    Raises HostileInputError, and InputError where its programs are for another machine than `platform`'s."""
     spool_directory.mkdir(parents=True, exist_ok=True)
     store, contents = image.store(), []
     for layer in image.layers:
@@ -37,6 +41,7 @@ def load_base(
             raise HostileInputError(f"the layer {layer.digest.short} of {name} does not have the diff id of its config")
         contents.append(content)
     flattened = flatten([content.entries for content in contents])
+    _refuse_foreign(flattened.tree, name, platform)
     env = image.config.config.env or ()
     user = image.config.config.user
     return BaseImage(
@@ -49,6 +54,20 @@ def load_base(
         packages=tuple(sorted(installed_packages(flattened.tree))),
         cadence=_cadence(cadence_of, flattened.tree, name),
         wasted_bytes=flattened.wasted_bytes,
+    )
+
+
+def _refuse_foreign(tree: Tree, name: str, platform: Platform) -> None:
+    """What states one architecture and holds another's programs can be built on, and does not run."""
+    found = list(foreign_programs(tree, platform.architecture))
+    if not found:
+        return
+    machines = ", ".join(sorted({each.machine for each in found}))
+    named = ", ".join(f"/{each.path}" for each in found[:_MAX_NAMED])
+    more = f" and {len(found) - _MAX_NAMED} more" if len(found) > _MAX_NAMED else ""
+    raise InputError(
+        f"{name} holds programs for {machines}, not for {platform}: {named}{more}",
+        hint="name an image of that platform; --platform and [target] platforms say which is wanted",
     )
 
 

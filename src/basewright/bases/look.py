@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 
 from basewright.ecosystems.apk import read_apk_installed
 from basewright.ecosystems.dpkg import read_installed
-from basewright.ecosystems.elf import parse_elf
 from basewright.facts import RuntimeFacts
 from basewright.oci.tree import Tree
 
@@ -38,15 +37,6 @@ def runtime_of(tree: Tree, env: Iterable[str] = ()) -> RuntimeFacts:
         distribution=release.get("ID"),
         distribution_version=release.get("VERSION_ID"),
     )
-
-
-def machine_of(tree: Tree) -> str | None:
-    """The machine that a root filesystem's C library is for, as ELF names it; None where there is none."""
-    for entry in tree:
-        name = entry.path.rpartition("/")[2]
-        if entry.data and (name == "libc.so.6" or name.startswith("ld-musl-")) and (elf := parse_elf(entry.data)):
-            return elf.machine
-    return None
 
 
 def os_release(tree: Tree) -> dict[str, str]:

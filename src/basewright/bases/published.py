@@ -1,16 +1,14 @@
 """Bases in registries: the tag resolved, pulled by digest; out of reach, what its maker published stands in."""
 
-import datetime
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from basewright._http import PooledHttp
 from basewright.bases.base import BaseImage, UnreachableBase
 from basewright.bases.loaded import load_base
-from basewright.errors import InputError, OutOfReachError
+from basewright.errors import HostileInputError, InputError, OutOfReachError
 from basewright.facts import NotMeasured, RuntimeFacts
 from basewright.feeds.cadence import image_cadence
 from basewright.feeds.official import published_image, tag_runtime
@@ -22,9 +20,11 @@ from basewright.oci.manifest import MAX_MANIFEST_BYTES, Descriptor
 from basewright.oci.platform import parse_platform
 from basewright.oci.pull import Resolved, pull_image, resolve
 from basewright.oci.reference import Reference, parse_reference
-from basewright.oci.transports.registry import RegistrySource
-from basewright.progress import Progress, about_seconds
+from basewright.oci.transports.registries import Registries
+from basewright.oci.transports.registry import OpensUrls, RegistrySource
+from basewright.progress import about_seconds
 from basewright.strategy import Platform, PublishedBase
+from basewright.world import World
 
 _LARGE_BYTES = 1e6
 
@@ -41,31 +41,23 @@ def provide_published(
     platform: Platform,
     *,
     locked: LockedImage | None,
-    http: PooledHttp,
+    world: World,
     store: BlobStore,
     spool_directory: Path,
-    now: datetime.datetime,
-    progress: Progress,
-    notice: Progress,
 ) -> PublishedAnswer:
     """Pulls the image that `locked` names (or the tag stands for now). Raises InputError where the registry says that
-    there is no such image, HostileInputError where it lies; a registry out of reach is an answer, not an error."""
-    reference = parse_reference(base.reference)
-    source = RegistrySource(_pinned(reference, locked), http)
+    there is no such image or none for `platform`, HostileInputError where it lies; a registry out of reach is an
+    answer, not an error."""
     image, entry = _kept(base.reference, platform, locked, store), locked
     if image is None:
         try:
-            found = _resolve(source, platform, store=store, progress=progress, notice=notice)
-            image = pull_image(source, store, platform=parse_platform(platform), resolved=found)
+            image, entry = _pull(base.reference, platform, locked, store, world)
         except OutOfReachError as error:
-            return PublishedAnswer(base=_unreachable(base.reference, platform, error.message), locked=locked)
-        entry = locked or LockedImage(
-            index_digest=str(found.top_digest), platforms={}, seen_at=now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        )
-        entry = msgspec.structs.replace(entry, platforms={**entry.platforms, platform: str(found.manifest_digest)})
+            return PublishedAnswer(base=_unreachable(base.reference, platform, error), locked=locked)
     loaded = load_base(
         image,
         name=base.reference,
+        platform=platform,
         spool_directory=spool_directory,
         digest=image.digest,
         cadence_of=base.reference,
@@ -73,29 +65,44 @@ def provide_published(
     return PublishedAnswer(base=loaded, locked=entry)
 
 
-def _resolve(
-    source: RegistrySource, platform: Platform, *, store: BlobStore, progress: Progress, notice: Progress
-) -> Resolved:
+def registry_source(reference: Reference, http: OpensUrls, registries: Registries) -> RegistrySource:
+    """The registry of `reference` as the user settled it."""
+    return RegistrySource(reference, http)
+
+
+def named_digest(source: RegistrySource) -> Digest:
+    """What the source's own name stands for now."""
+    return Digest.of(source.manifest(None))
+
+
+def _pull(
+    reference: str, platform: Platform, locked: LockedImage | None, store: BlobStore, world: World
+) -> tuple[Image, LockedImage]:
+    """The image, and what it adds to the lock."""
+    source = registry_source(_pinned(parse_reference(reference), locked), world.http, world.settings.registries)
+    try:
+        found = _resolve(source, platform, store, world)
+        image = pull_image(source, store, platform=parse_platform(platform), resolved=found)
+    except InputError as error:
+        if locked is None or error.hint or isinstance(error, HostileInputError):
+            raise
+        raise InputError(error.message, hint="--update-lock takes what the tag stands for now") from None
+    entry = locked or LockedImage(
+        index_digest=str(found.top_digest), platforms={}, seen_at=world.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    )
+    return image, msgspec.structs.replace(entry, platforms={**entry.platforms, platform: str(found.manifest_digest)})
+
+
+def _resolve(source: RegistrySource, platform: Platform, store: BlobStore, world: World) -> Resolved:
     """What the tag stands for, with a word on how much of it is to come."""
-    progress(f"asking the registry for {source.name}")
+    world.progress(f"asking the registry for {source.name}")
     found = resolve(source, platform=parse_platform(platform))
     size = sum(layer.size for layer in found.manifest.layers)
     missing = sum(layer.size for layer in found.manifest.layers if layer.checked_digest not in store)
     if missing >= _LARGE_BYTES:
         words = f"{missing / 1e6:.0f} of {size / 1e6:.0f} MB"
-        notice(f"to download: {source.name} ({words}); {about_seconds(missing)}")
+        world.notice(f"to download: {source.name} ({words}); {about_seconds(missing)}")
     return found
-
-
-def registry_answers(base: PublishedBase, http: PooledHttp) -> bool:
-    """Whether the registry tells now what `base` stands for, or that there is no such image."""
-    try:
-        RegistrySource(parse_reference(base.reference), http).manifest(None)
-    except InputError:
-        return True
-    except OutOfReachError:
-        return False
-    return True
 
 
 class _Store(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,15 +148,16 @@ def _host(match: re.Match[str]) -> str:
     return match[1]
 
 
-def _unreachable(reference: str, platform: Platform, why: str) -> UnreachableBase:
+def _unreachable(reference: str, platform: Platform, error: OutOfReachError) -> UnreachableBase:
     """What the shipped snapshot knows of an image whose registry could not be asked."""
     known = published_image(reference, platform)
-    reason = f"the registry of {reference} could not be asked ({_ADDRESS.sub(_host, why)})"
+    reason = f"the registry of {reference} could not be asked ({_ADDRESS.sub(_host, error.message)})"
     cadence = image_cadence(reference) or NotMeasured(reason=f"no history of rebuilds is known for {reference}")
     if known is None:
         return UnreachableBase(
             name=reference,
             reason=f"{reason}, and nothing is published of it in the shipped snapshot",
+            hint=error.hint,
             runtime=tag_runtime(reference) or RuntimeFacts(),
             size=None,
             cadence=cadence,
@@ -158,6 +166,7 @@ def _unreachable(reference: str, platform: Platform, why: str) -> UnreachableBas
     return UnreachableBase(
         name=reference,
         reason=reason,
+        hint=error.hint,
         runtime=known.runtime,
         size=known.size,
         layers=len(known.manifest.layers) if known.manifest else 0,

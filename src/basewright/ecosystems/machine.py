@@ -17,8 +17,8 @@ _RUNS: dict[str, tuple[str, ...]] = {
     "riscv64": ("riscv64",),
     "s390x": ("s390x",),
 }
-"""Architecture → machines whose programs its kernels run, as ELF names them: 32-bit libraries beside 64-bit ones are
-no mistake."""
+"""Architecture → its machine as ELF names it, then others whose programs its kernels run: 32-bit ones beside 64-bit
+ones are no mistake."""
 _ANY_EXECUTE = 0o111
 
 
@@ -35,9 +35,15 @@ def foreign_programs(tree: Tree, architecture: str) -> Iterator[ForeignProgram]:
     runs = _RUNS.get(architecture)
     if runs is None:
         return
+    found = list(_programs(tree))
+    native = any(each.machine == runs[0] for each in found)
+    yield from (each for each in found if each.machine not in (runs if native else runs[:1]))
+
+
+def _programs(tree: Tree) -> Iterator[ForeignProgram]:
     for entry in tree:
         head = entry.head or (entry.data or b"")[:64]
         if head and entry.is_file and entry.mode & _ANY_EXECUTE and "/testdata/" not in entry.path:
             machine = parse_machine(head)
-            if machine is not None and machine not in runs:
+            if machine is not None:
                 yield ForeignProgram(path=entry.path, machine=machine)

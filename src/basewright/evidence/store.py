@@ -42,9 +42,9 @@ def evidence_key(parts: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def read_evidence(directory: Path, names: Sequence[str], *, key: str | None) -> tuple[EvidenceFile, ...] | None:
-    """The files of all `names`, or None where one is missing, damaged, older, or was kept under another key, or where
-    two are of different runs: their rounds were not shared, so they do not compare. No `key`: whatever there is."""
+def read_evidence(directory: Path, names: Sequence[str]) -> tuple[EvidenceFile, ...] | None:
+    """The files of all `names`, under whatever key, or None where one is missing, damaged or older, or where two are of
+    different runs: their rounds were not shared, so they do not compare."""
     found = []
     for name in names:
         path = directory / f"{name}.json"
@@ -54,7 +54,7 @@ def read_evidence(directory: Path, names: Sequence[str], *, key: str | None) -> 
             file = msgspec.json.decode(data, type=EvidenceFile)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return None
-        if file.schema != SCHEMA or (key is not None and file.key != key) or file.evidence.candidate != name:
+        if file.schema != SCHEMA or file.evidence.candidate != name:
             return None
         found.append(file)
     return tuple(found) if len({file.evaluated_at for file in found}) <= 1 else None
