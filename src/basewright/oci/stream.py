@@ -3,9 +3,12 @@
 ISA-L's and zlib's output follows the processor and the version; libdeflate's is the same everywhere.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+import io
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from queue import Full, Queue
 from typing import BinaryIO, cast
 
 from basewright.errors import HostileInputError
@@ -18,7 +21,7 @@ CHUNK_BYTES = 1 << 18
 MAX_WINDOW_BYTES = 1 << 27
 """What a zstd stream may ask its reader to remember: `zstd --long`'s default."""
 _INPUT_BYTES = 1 << 16
-_OUTPUT_BYTES = 1 << 20
+_OUTPUT_BYTES = 1 << 18
 _THREADS = 2
 _SKIPPABLE = tuple(bytes((byte,)) for byte in range(0x50, 0x60))
 
@@ -72,74 +75,146 @@ def _in_order(work: Callable[[bytes], bytes], items: Iterator[bytes]) -> Iterato
             yield pending.pop(0).result()
 
 
-class ChunkReader:
-    """Chunks as a stream: `read(n)` returns n bytes, fewer only at the end."""
+def file_chunks(file: BinaryIO) -> Iterator[bytes]:
+    """What is left of a file."""
+    while chunk := file.read(CHUNK_BYTES):
+        yield chunk
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
+
+class ChunkReader:
+    """Chunks as a stream, without a copy where a chunk holds what is asked for."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = filter(None, chunks)
         self._held = b""
         self._position = 0
 
     def read(self, count: int) -> bytes:
+        """`count` bytes, fewer only at the end."""
         end = self._position + count
-        if end <= len(self._held):
-            data = self._held[self._position : end]
-            self._position = end
-            return data
+        if end > len(self._held):
+            self._gather(count)
+            end = min(count, len(self._held))
+        data = self._held[self._position : end]
+        self._position = end
+        return data
+
+    def peek(self, count: int) -> bytes:
+        """What `read` would return, left where it is."""
+        if self._position + count > len(self._held):
+            self._gather(count)
+        return self._held[self._position : self._position + count]
+
+    def _gather(self, count: int) -> None:
+        """Lets `count` bytes, or what there is, be at hand from position 0 on."""
         parts = [self._held[self._position :]]
         have = len(parts[0])
-        self._held, self._position = b"", 0
-        while have < count:
-            chunk = next(self._chunks, b"")
-            if not chunk:
-                break
+        while have < count and (chunk := next(self._chunks, b"")):
             parts.append(chunk)
             have += len(chunk)
-        if have > count:
-            self._held, self._position = parts[-1], len(parts[-1]) - (have - count)
-            parts[-1] = self._held[: self._position]
-        return b"".join(parts)
+        self._held, self._position = b"".join(parts), 0
+
+    def take(self, count: int) -> bytes:
+        """From 1 to `count` bytes: what is at hand; none at the end."""
+        if self._position == len(self._held):
+            self._held, self._position = next(self._chunks, b""), 0
+        start = self._position
+        self._position = min(start + count, len(self._held))
+        return self._held[start : self._position]
+
+    def put_back(self, count: int) -> None:
+        """Lets the last `count` bytes that `take` returned come again."""
+        self._position -= count
+
+    def skip(self, count: int) -> int:
+        """Passes over `count` bytes, fewer only at the end, and returns how many."""
+        left = count - (len(self._held) - self._position)
+        if left <= 0:
+            self._position += count
+            return count
+        while chunk := next(self._chunks, b""):
+            if left <= len(chunk):
+                self._held, self._position = chunk, left
+                return count
+            left -= len(chunk)
+        self._held, self._position = b"", 0
+        return count - left
 
 
-def inflate(file: BinaryIO, *, name: str, any_format: bool = False) -> Iterator[bytes]:
+def read_ahead(chunks: Iterable[bytes], *, count: int = 4) -> Iterator[bytes]:
+    """`chunks` as they come, made by a thread of their own that is up to `count` ahead: inflating and hashing release
+    the interpreter's lock. The thread ends with the chunks, with an error (raised here), or when nobody asks on."""
+    ready: Queue[bytes | BaseException] = Queue(count)
+    stop = threading.Event()
+    threading.Thread(target=_run_ahead, args=(chunks, ready, stop), daemon=True).start()
+    try:
+        while item := ready.get():
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+
+
+def _run_ahead(chunks: Iterable[bytes], ready: "Queue[bytes | BaseException]", stop: threading.Event) -> None:
+    def put(item: bytes | BaseException) -> None:
+        while not stop.is_set():
+            try:
+                ready.put(item, timeout=0.2)
+            except Full:
+                continue
+            return
+
+    try:
+        for chunk in filter(None, chunks):
+            put(chunk)
+            if stop.is_set():
+                return
+        put(b"")
+    except BaseException as error:
+        put(error)
+
+
+def inflate(stream: BinaryIO | Iterable[bytes], *, name: str, any_format: bool = False) -> Iterator[bytes]:
     """Chunks of the uncompressed stream, told by its first bytes: gzip, zstd or none; with `any_format` also xz and
     bzip2, which root filesystems come in and layers may not. A stream that is cut off, damaged or followed by anything
     raises HostileInputError."""
-    head = file.read(6)
-    file.seek(0)
+    is_file = isinstance(stream, io.IOBase)
+    packed = ChunkReader(file_chunks(cast("BinaryIO", stream)) if is_file else cast("Iterable[bytes]", stream))
+    head = packed.peek(6)
     if head[:2] == b"\x1f\x8b":
-        yield from _gunzip(file, name)
+        yield from _gunzip(packed, name)
     elif head[:4] == b"\x28\xb5\x2f\xfd" or (head[:1] in _SKIPPABLE and head[1:4] == b"\x2a\x4d\x18"):
-        yield from _unpack_zstd(file, name)
+        yield from _unpack_zstd(packed, name)
     elif head[:6] == b"\xfd7zXZ\0" or head[:3] == b"BZh":
         if any_format:
-            yield from _unpack_other(file, name, xz=head[:1] == b"\xfd")
+            yield from _unpack_other(packed, name, xz=head[:1] == b"\xfd")
             return
         raise HostileInputError(f"{name}: layers packed with xz or bzip2 are not allowed by the specification")
     else:
-        while chunk := file.read(CHUNK_BYTES):
+        while chunk := packed.take(CHUNK_BYTES):
             yield chunk
 
 
-def _gunzip(file: BinaryIO, name: str) -> Iterator[bytes]:
+def _gunzip(packed: ChunkReader, name: str) -> Iterator[bytes]:
     """Every member of a gzip stream; nothing may follow the last."""
-    data = file.read(_INPUT_BYTES)
-    while data:
-        if not b"\x1f\x8b".startswith(data[:2]):
+    while head := packed.peek(2):
+        if head != b"\x1f\x8b":
             raise HostileInputError(f"{name}: bytes follow the end of the gzip stream")
-        data = (yield from _gunzip_member(file, data, name)) or file.read(_INPUT_BYTES)
+        yield from _gunzip_member(packed, name)
 
 
-def _gunzip_member(file: BinaryIO, data: bytes, name: str) -> Generator[bytes, None, bytes]:
-    """One member's bytes; returns what was read beyond it."""
+def _gunzip_member(packed: ChunkReader, name: str) -> Iterator[bytes]:
+    """One member's bytes; what was read beyond it is put back."""
     from isal import isal_zlib
 
     damage = cast("type[Exception]", isal_zlib.error)  # the stubs call it an instance
     member = isal_zlib.decompressobj(wbits=31)
+    data = b""
     try:
         while not member.eof:
             if not data:
-                data = file.read(_INPUT_BYTES)
+                data = packed.take(_INPUT_BYTES)
                 if not data:
                     raise HostileInputError(f"{name}: the gzip stream is cut off")
             if chunk := member.decompress(data, _OUTPUT_BYTES):
@@ -147,14 +222,14 @@ def _gunzip_member(file: BinaryIO, data: bytes, name: str) -> Generator[bytes, N
             data = member.unconsumed_tail
     except damage as error:
         raise HostileInputError(f"{name}: the gzip stream is damaged: {error}") from None
-    return bytes(member.unused_data)
+    packed.put_back(len(member.unused_data))
 
 
-def _unpack_zstd(file: BinaryIO, name: str) -> Iterator[bytes]:
+def _unpack_zstd(packed: ChunkReader, name: str) -> Iterator[bytes]:
     """Every frame of a zstd stream. The library takes a cut stream for a whole one, so its frames are followed too."""
     import zstandard
 
-    walk = FrameWalk(file)
+    walk = FrameWalk(packed.take)
     unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
     reader = unpacker.stream_reader(cast("BinaryIO", walk), read_across_frames=True)
     try:
@@ -166,10 +241,11 @@ def _unpack_zstd(file: BinaryIO, name: str) -> Iterator[bytes]:
         raise HostileInputError(f"{name}: the zstd stream is cut off")
 
 
-def _unpack_other(file: BinaryIO, name: str, *, xz: bool) -> Iterator[bytes]:
+def _unpack_other(packed: ChunkReader, name: str, *, xz: bool) -> Iterator[bytes]:
     import bz2
     import lzma
 
+    file = cast("BinaryIO", packed)  # both only read
     try:
         with lzma.open(file) if xz else bz2.open(file) as unpacked:
             while chunk := unpacked.read(CHUNK_BYTES):

@@ -3,8 +3,7 @@
 https://www.rfc-editor.org/rfc/rfc8878#name-zstandard-frames
 """
 
-from collections.abc import Generator
-from typing import BinaryIO
+from collections.abc import Callable, Generator
 
 _MAGIC = 0xFD2FB528
 _SKIPPABLE = 0x184D2A50
@@ -12,10 +11,10 @@ _REPEATED_BYTE = 1
 
 
 class FrameWalk:
-    """Reads `file` through and follows its frames. What is no frame is left for the decompressor to refuse."""
+    """Hands on what `read` returns and follows its frames. What is none is left for the decompressor to refuse."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
         self._steps = _steps()
         self._skip, self._need, self._inside = next(self._steps)
         self._field = b""
@@ -27,7 +26,7 @@ class FrameWalk:
         return self._lost or not (self._inside or self._skip or self._field)
 
     def read(self, count: int = -1) -> bytes:
-        data = self._file.read(count)
+        data = self._read(count)
         if not self._lost:
             self._follow(data)
         return data
