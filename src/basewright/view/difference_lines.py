@@ -11,7 +11,7 @@ from basewright.evidence.packages import PackageChange
 from basewright.evidence.tree_difference import Aspect, FileChange, TreeDifference
 from basewright.oci.tree import Entry, FileType
 from basewright.printable import printable
-from basewright.view.number import format_number
+from basewright.view.number import format_bytes
 
 MAX_LINES = 12
 """Of a section; the JSON document has them all."""
@@ -308,14 +308,6 @@ def _bytes_row(name: str, before: int, after: int) -> Measure:
 def _count_row(name: str, before: int, after: int) -> Measure:
     change = f"{after - before:+,}".replace("-", "−") if after != before else ""
     return Measure(name=name, before=f"{before:,}", after=f"{after:,}", change=change)
-
-
-def format_bytes(count: int) -> str:
-    """`812 B`, `4.10 kB`, `41.2 MB`, `1.20 GB`."""
-    for limit, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if count >= limit:
-            return f"{format_number(count / limit)} {unit}"
-    return f"{count} B"
 
 
 def format_change(count: int) -> str:

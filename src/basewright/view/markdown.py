@@ -1,9 +1,9 @@
 """Text from outside as Markdown that GitHub, MkDocs and log4brains read alike, and flat pipe tables. Pure."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
+from basewright.view.columns import display_width
 from basewright.view.wording import one_line
 
 MAX_COLUMNS = 6
@@ -46,13 +46,6 @@ def render_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right:
     rule = ["-" * (width - 1) + ":" if at in right else "-" * width for at, width in enumerate(widths)]
     lines.insert(1, "| " + " | ".join(rule) + " |")
     return "\n".join(lines) + "\n"
-
-
-def display_width(text: str) -> int:
-    """Columns that `text` takes in a monospaced font."""
-    return sum(
-        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text
-    )
 
 
 def _line(row: Sequence[str], widths: Sequence[int], right: frozenset[int]) -> str:

@@ -63,3 +63,11 @@ def format_share(share: float) -> str:
     if 99.5 <= percent < 100:
         return "over 99 %"
     return f"{percent:.0f} %"
+
+
+def format_bytes(count: int) -> str:
+    """`812 B`, `4.10 kB`, `41.2 MB`, `1.20 GB`."""
+    for limit, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= limit:
+            return f"{format_number(count / limit)} {unit}"
+    return f"{count} B"
