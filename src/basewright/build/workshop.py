@@ -31,7 +31,6 @@ from basewright.world import World
 
 _COMPILE_SECONDS = 900.0
 _PROVIDERS = 4
-MAX_CACHE_BYTES = 8 << 30
 _SWEPT = ("store", "layers", "wheels", "bytecode")
 """Of the cache; roots, Debian's packages and Go's builds have bounds of their own."""
 
@@ -72,7 +71,7 @@ class Workshop:
     def __exit__(self, *_: object) -> None:
         self.roots.close()
         self._scratch.close()
-        sweep((self.world.cache / name for name in _SWEPT), max_bytes=MAX_CACHE_BYTES)
+        sweep((self.world.cache / name for name in _SWEPT), max_bytes=self.world.settings.cache_bytes)
 
     def request(self, option: Option) -> BaseRequest:
         """The option's base with its runtime packages."""
