@@ -180,7 +180,7 @@ def inflate(stream: BinaryIO | Iterable[bytes], *, name: str, any_format: bool =
     bzip2, which root filesystems come in and layers may not. A stream that is cut off, damaged or followed by anything
     raises HostileInputError."""
     is_file = isinstance(stream, io.IOBase)
-    packed = ChunkReader(file_chunks(cast("BinaryIO", stream)) if is_file else cast("Iterable[bytes]", stream))
+    packed = ChunkReader(file_chunks(cast("BinaryIO", stream)) if is_file else stream)
     head = packed.peek(6)
     if head[:2] == b"\x1f\x8b":
         yield from _gunzip(packed, name)

@@ -6,6 +6,7 @@ base-256 numbers, sparse files refused. https://pubs.opengroup.org/onlinepubs/96
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from struct import Struct
 from zlib import adler32
 
 import msgspec
@@ -32,6 +33,9 @@ _LINKS = (FileType.HARDLINK, FileType.SYMLINK)
 _EXTENSIONS = (b"x", b"g", b"L", b"K")
 _PLACING = {b"path", b"size", b"linkpath"}
 _EMPTY = bytes(BLOCK)
+_HEADER = Struct("100s8s8s8s12s12s8sc100s6s82x155s12x")
+"""Name, mode, uid, gid, size, mtime, checksum, type, link, magic, prefix."""
+_MAX_TIME = 1 << 62
 _CAPABILITY_KEY = b"SCHILY.xattr.security.capability"
 
 
@@ -144,16 +148,24 @@ class Member(msgspec.Struct, kw_only=True):
 
 
 class TarReader:
-    """Reads members from a stream of bytes. `read(n)` returns n bytes, fewer only at the end.
+    """Reads members from a stream of bytes. `read(n)` returns n bytes, fewer only at the end; `skip(n)`, where it is
+    given, passes over n bytes and returns how many there were.
 
     Iterate over it; after each member call `content()` for its bytes, or go on and they are skipped. What engines
     would read differently is refused: HostileInputError, which names the archive and where possible the member.
     """
 
     def __init__(
-        self, read: Callable[[int], bytes], *, name: str, max_entries: int = MAX_ENTRIES, spool: str = ""
+        self,
+        read: Callable[[int], bytes],
+        *,
+        name: str,
+        skip: Callable[[int], int] | None = None,
+        max_entries: int = MAX_ENTRIES,
+        spool: str = "",
     ) -> None:
         self._read = read
+        self._pass_over = skip or self._read_over
         self._name = name
         self._spool = spool
         self._left = 0
@@ -184,14 +196,22 @@ class TarReader:
     def _skip(self) -> None:
         """Passes over what is left of the current member."""
         left, self._left, self._padding = self._left + self._padding, 0, 0
-        while left:
-            left -= len(self._exactly(min(left, 1 << 20)))
+        self._offset += left
+        if self._pass_over(left) != left:
+            raise self._fault("the archive is cut off")
+
+    def _read_over(self, count: int) -> int:
+        left = count
+        while left and (chunk := self._read(min(left, 1 << 20))):
+            left -= len(chunk)
+        return count - left
 
     def __iter__(self) -> Iterator[Member]:
         entries = 0
         extended: dict[bytes, bytes] = {}
         while True:
-            self._skip()
+            if self._left or self._padding:
+                self._skip()
             block = self._header()
             if not block:
                 return
@@ -250,35 +270,40 @@ class TarReader:
         return body
 
     def _member(self, block: bytes, pax: dict[bytes, bytes]) -> Member:
-        flag = block[156:157]
-        name = pax.get(b"path") or _ustar_name(block)
+        name, mode, uid, gid, size_field, mtime, _, flag, link, magic, prefix = _HEADER.unpack(block)
+        name = name.partition(b"\0")[0]
+        if prefix[0] and magic == b"ustar\0":
+            name = prefix.partition(b"\0")[0] + b"/" + name
+        name = pax.get(b"path") or name
         path = self._path(name)
         kind = _TYPES.get(flag)
         if flag == b"S" or (pax and any(key.startswith(b"GNU.sparse") for key in pax)):
             raise self._fault(f"{path} is a sparse file, which layers may not hold")
         if kind is None:
             raise self._fault(f"{path} has the unknown type {flag!r}")
-        size = self._decimal(pax[b"size"]) if b"size" in pax else self._number(block[124:136])
+        size = self._decimal(pax[b"size"]) if b"size" in pax else self._number(size_field)
         if flag == b"\0" and name.endswith(b"/"):  # a folder in archives older than POSIX
             if size:
                 raise self._fault(f"the folder {path} has content")
             kind = FileType.DIRECTORY
         if not path and kind is not FileType.DIRECTORY:
             raise self._fault(f"a {kind} has no name")
+        is_file = kind is FileType.FILE
         # Engines read no content of links, folders and devices, whatever size their headers give.
-        content = size if kind is FileType.FILE else 0
+        content = size if is_file else 0
         self._left, self._padding = content, -content % BLOCK
         entry = Entry(
             path=path,
             type=kind,
-            mode=self._number(block[100:108]) & 0o7777,
-            uid=self._decimal(pax[b"uid"]) if b"uid" in pax else self._number(block[108:116]),
-            gid=self._decimal(pax[b"gid"]) if b"gid" in pax else self._number(block[116:124]),
+            mode=self._number(mode) & 0o7777,
+            uid=self._decimal(pax[b"uid"]) if b"uid" in pax else self._number(uid),
+            gid=self._decimal(pax[b"gid"]) if b"gid" in pax else self._number(gid),
             size=content,
-            link=self._link(kind, path, pax, block) if kind in _LINKS else "",
-            capabilities=pax.get(_CAPABILITY_KEY, b""),
-            spool=self._spool if kind is FileType.FILE else "",
-            offset=self._offset if kind is FileType.FILE else 0,
+            link=self._link(kind, path, pax.get(b"linkpath") or link.partition(b"\0")[0]) if kind in _LINKS else "",
+            capabilities=pax.get(_CAPABILITY_KEY, b"") if pax else b"",
+            spool=self._spool if is_file else "",
+            offset=self._offset if is_file else 0,
+            mtime=_pax_time(pax[b"mtime"]) if b"mtime" in pax else _time(mtime),
         )
         return Member(entry=entry, offset=self._offset, content_bytes=content)
 
@@ -288,8 +313,7 @@ class TarReader:
         except HostileInputError as error:
             raise self._fault(error.message) from None
 
-    def _link(self, kind: FileType, path: str, pax: dict[bytes, bytes], block: bytes) -> str:
-        target = pax.get(b"linkpath") or block[157:257].partition(b"\0")[0]
+    def _link(self, kind: FileType, path: str, target: bytes) -> str:
         if kind is FileType.HARDLINK:
             return self._path(target)
         if not target or b"\0" in target or len(target) > MAX_PATH_BYTES:
@@ -324,13 +348,6 @@ class TarReader:
         return {key: value for key, value in records.items() if value}
 
 
-def _ustar_name(block: bytes) -> bytes:
-    name = block[:100].partition(b"\0")[0]
-    if block[345] and block[257:263] == b"ustar\0":
-        return block[345:500].partition(b"\0")[0] + b"/" + name
-    return name
-
-
 @lru_cache(4096)  # most entries of an archive have the same owners and modes
 def _number(field: bytes) -> int:
     """Octal between spaces and zeros, or base-256 where the first bit is set; -1 where it is neither, or too large."""
@@ -342,6 +359,21 @@ def _number(field: bytes) -> int:
         return int(text or b"0", 8) if text.isdigit() or not text else -1
     except ValueError:
         return -1
+
+
+@lru_cache(4096)
+def _time(field: bytes) -> int:
+    """Seconds since 1970, before it where base-256 says so; 0 where it is damaged: nothing hangs on it."""
+    if field[0] & 0x80:
+        value = int.from_bytes(field, "big") - ((0 if field[0] & 0x40 else 0x80) << 8 * (len(field) - 1))
+        value -= (1 << 8 * len(field)) if field[0] & 0x40 else 0
+        return value if abs(value) < _MAX_TIME else 0
+    return max(0, _number(field))
+
+
+def _pax_time(text: bytes) -> int:
+    whole = text.partition(b".")[0]
+    return int(whole) if len(whole) < 19 and whole.removeprefix(b"-").isdigit() else 0
 
 
 def _has_checksum(block: bytes) -> bool:

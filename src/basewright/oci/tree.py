@@ -9,8 +9,7 @@ from basewright.errors import HostileInputError
 
 MAX_PATH_BYTES = 4096
 _ODD = ("", ".", "/")
-_UNCLEAN = ("//", "/.", "\0")
-"""What no clean path begins with, or holds: most need no second look."""
+"""What no clean path begins with."""
 
 
 class FileType(StrEnum):
@@ -80,8 +79,16 @@ def symlink(path: str, target: str, *, uid: int = 0, gid: int = 0) -> Entry:
 def clean_path(path: str) -> str:
     """`path` relative to the root and normalised as text; one that climbs out of the root, holds a NUL or is longer
     than MAX_PATH_BYTES raises HostileInputError."""
-    if path[:1] not in _ODD and path[-1:] != "/" and len(path) < 1000 and not any(each in path for each in _UNCLEAN):
-        return path
+    short = path[2 if path[:2] == "./" else 0 : -1 if path[-1:] == "/" else None]
+    if (  # most need no second look
+        short[:1] not in _ODD
+        and "//" not in short
+        and "/." not in short
+        and "\0" not in short
+        and short[-1] != "/"
+        and len(short) < 1000
+    ):
+        return short
     parts: list[str] = []
     for part in path.split("/"):
         if part == "..":
