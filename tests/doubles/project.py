@@ -78,6 +78,8 @@ class Judged(msgspec.Struct, frozen=True):
     measurements: dict[str, Measured]
     could_still_win: bool = False
     image: Image | None = None
+    notes: tuple[str, ...] = ()
+    hint: str = ""
     output: tuple[str, ...] = ()
 
 
