@@ -175,8 +175,8 @@ def _side(side: Side) -> SideDocument:
     return SideDocument(
         source=printable(side.name),
         platform=printable(str(side.platform)),
-        digest=side.digest,
-        top_digest=side.top_digest,
+        digest=str(side.digest),
+        top_digest=str(side.top_digest),
         layers=side.layers,
         files=side.files,
         compressed_bytes=side.compressed_bytes,
@@ -222,8 +222,8 @@ def _pair(pair: LayerPair) -> LayerPairDocument:
 
 def _layer(layer: LayerReading) -> LayerDocument:
     return LayerDocument(
-        digest=layer.descriptor.digest,
-        diff_id=layer.diff_id,
+        digest=str(layer.descriptor.digest),
+        diff_id=str(layer.diff_id),
         media_type=printable(layer.descriptor.media_type),
         compressed_bytes=layer.descriptor.size,
         uncompressed_bytes=layer.index.uncompressed_bytes,

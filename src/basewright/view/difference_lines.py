@@ -1,6 +1,7 @@
 """What a comparison says, in lines: the verdict, and a few of the most telling changes of each kind. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 
 import msgspec
 
@@ -17,6 +18,8 @@ MAX_LINES = 12
 """Of a section; the JSON document has them all."""
 MAX_VALUE = 200
 """Characters of a value that is shown."""
+LONG_VALUE, MAX_LEAD = 40, 10
+"""A longer value is shown from so many characters before the first that differs."""
 ADDED, REMOVED, CHANGED = "+", "−", "~"
 
 
@@ -123,17 +126,26 @@ def _package(change: PackageChange) -> Line:
 
 
 def _field(change: FieldChange) -> Line:
-    values = [_clip(printable(each)) or "(empty)" for each in (change.before, change.after) if each is not None]
     return Line(
         mark=_mark(change.before, change.after),
         kind="",
         name=printable(change.field.removeprefix("config.")),
-        detail=" → ".join(values),
+        detail=_values(change, MAX_VALUE),
     )
 
 
-def _clip(text: str) -> str:
-    return text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"
+def _values(change: FieldChange, room: int) -> str:
+    """`before → after`, each of at most `room` characters; long values start shortly before they differ."""
+    values = [printable(each) or "(empty)" for each in (change.before, change.after) if each is not None]
+    if len(values) == 2 and max(map(len, values)) > LONG_VALUE:
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*values, strict=False)))
+        if same > MAX_LEAD:
+            values = [f"…{each[same - MAX_LEAD :]}" for each in values]
+    return " → ".join(_clip(each, room) for each in values)
+
+
+def _clip(text: str, room: int = MAX_VALUE) -> str:
+    return text if len(text) <= room else f"{text[: room - 1]}…"
 
 
 def _files(files: TreeDifference) -> list[Line]:
@@ -232,34 +244,31 @@ WORDS = {
 
 def build_reasons(difference: Difference) -> list[tuple[str, str]]:
     """Why the builds are not the same, content aside: a word, and what there is to it."""
-    return [(WORDS[each.why], _reason(each)) for each in difference.reasons if not each.why.is_content]
+    fields = {each.field: f"{each.field} {_change(each)}" for each in difference.config}
+    return [(WORDS[each.why], _reason(each, fields)) for each in difference.reasons if not each.why.is_content]
 
 
-def _reason(reason: Reason) -> str:
-    shown = ", ".join(_clip(printable(each)) for each in reason.examples)
-    count = f"{reason.count:,}"
+def _change(field: FieldChange) -> str:
+    values = _values(field, LONG_VALUE)
+    return f"(none) → {values}" if field.before is None else f"{values} → (none)" if field.after is None else values
+
+
+def _reason(reason: Reason, fields: Mapping[str, str]) -> str:
+    shown = ", ".join(_clip(printable(fields.get(each, each))) for each in reason.examples)
+    more = reason.count - len(reason.examples)
+    shown = f"{shown} and {more:,} more" if more > 0 else shown
     match reason.why:
-        case Why.TIMES:
-            return f"{count} of files and fields: {_with_more(shown, reason)}"
-        case Why.LAYERS if " → " in shown:
-            return shown
-        case Why.LAYERS:
-            return f"{count} names that the final tree does not show, or shows the same: {_with_more(shown, reason)}"
+        case Why.LAYERS if " → " not in shown:
+            return f"names that the final tree does not show, or shows the same: {shown}"
         case Why.ARCHIVE:
-            return f"owners' names, padding or format in {_with_more(shown, reason)}"
+            return f"owners' names, padding or format of {shown}"
         case Why.COMPRESSION:
-            return f"{count} {'layer' if reason.count == 1 else 'layers'}: {shown}"
+            changes = ", ".join(reason.examples)
+            return f"{reason.count:,} {'layer' if reason.count == 1 else 'layers'}, {changes}"
         case Why.ENCODING:
             return "the same manifest and config in other bytes: white space, order of keys, empty values"
-        case Why.INDEX | Why.MEDIA_TYPES:
-            return shown
         case _:
-            return _with_more(shown, reason)
-
-
-def _with_more(shown: str, reason: Reason) -> str:
-    more = reason.count - len(reason.examples)
-    return f"{shown} and {more:,} more" if more > 0 else shown
+            return shown
 
 
 def measures(difference: Difference) -> Iterator[Measure]:

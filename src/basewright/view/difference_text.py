@@ -3,6 +3,7 @@
 Colour repeats what a mark or a word says already.
 """
 
+import re
 from collections.abc import Iterator
 
 from basewright.evidence.difference import Difference, Side, Verdict
@@ -20,6 +21,7 @@ from basewright.view.difference_lines import (
 )
 
 _COLORS = {ADDED: "32", REMOVED: "31", CHANGED: "33"}
+_LONG_DIGEST = re.compile(r"(@sha\d+:[0-9a-f]{12})[0-9a-f]+")
 _VERDICT_COLORS = {Verdict.IDENTICAL: "32", Verdict.SAME_CONTENT: "32", Verdict.DIFFERENT: "33"}
 
 
@@ -41,13 +43,12 @@ def render_difference_text(difference: Difference, *, width: int, color: bool) -
 
 
 def _side(letter: str, side: Side) -> tuple[str, ...]:
-    return letter, printable(side.name), printable(str(side.platform)), f"{side.digest[:19]}…"
+    name = _LONG_DIGEST.sub(r"\1…", printable(side.name))
+    return letter, name, printable(str(side.platform)), f"{side.digest[:19]}…"
 
 
 def _section_lines(section: Section, pen: Pen) -> Iterator[str]:
     rows = [(each.mark, each.kind, each.name, each.detail) for each in section.lines]
-    if not any(each.kind for each in section.lines):
-        rows = [(mark, "", name, detail) for mark, _, name, detail in rows]
     for line, row in zip(pen.columns(rows, elastic=2), section.lines, strict=True):
         yield line.replace(row.mark, pen.paint(row.mark, _COLORS[row.mark]), 1)
     if section.more:
