@@ -223,7 +223,7 @@ class TarReader:
             if entries > self._max_entries:
                 raise HostileInputError(
                     f"{self._name}: the archive has more than {self._max_entries:,} entries",
-                    hint="that is the limit on the entries of one archive",
+                    hint="that is the limit on the entries of one archive: the setting limits.entries",
                 )
             member = self._member(block, extended)
             if extended:
