@@ -14,13 +14,14 @@ import zstandard
 from basewright.errors import HostileInputError
 from basewright.oci.blob import BlobStore
 from basewright.oci.filesystem import flatten
-from basewright.oci.layer import LayerContent, LayerLimits, read_layer, write_layer
+from basewright.oci.layer import LayerLimits, read_layer, write_layer
+from basewright.oci.layer_index import LayerIndex
 from basewright.oci.tar import render_header
 from basewright.oci.tree import Entry, FileType, Tree, directory, file, symlink
 from tests.doubles.image import archive, listing, member, packed, pax, sha256
 
 
-def read(data: bytes, *, spool: Path | None = None, limits: LayerLimits = LayerLimits()) -> LayerContent:
+def read(data: bytes, *, spool: Path | None = None, limits: LayerLimits = LayerLimits()) -> LayerIndex:
     return read_layer(
         io.BytesIO(data),
         name="layer",

@@ -11,20 +11,24 @@ from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
+from msgspec.structs import force_setattr as fill
 
 from basewright._disk import Partial, partial_file
 from basewright.errors import HostileInputError
 from basewright.oci.blob import BlobStore
 from basewright.oci.digest import Digest
 from basewright.oci.image import Layer
+from basewright.oci.layer_index import LayerIndex
 from basewright.oci.manifest import OCI_LAYER_GZIP, Descriptor
-from basewright.oci.stream import ChunkReader, cut_members, gzip_members, inflate
+from basewright.oci.stream import CHUNK_BYTES, ChunkReader, cut_members, gzip_members, inflate, read_ahead
 from basewright.oci.tar import MAX_ENTRIES, TarReader, render_end, render_header
 from basewright.oci.tree import Entry, FileType, Tree
 
 DEFAULT_EPOCH = 1_704_067_200
 """2024-01-01: the one date of everything where SOURCE_DATE_EPOCH is not set, so that no commit changes a layer."""
 MAX_LAYER_BYTES = 100 << 30
+_ELF = b"\x7fELF"
+_HEAD_BYTES = 64
 
 
 class LayerLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,25 +38,28 @@ class LayerLimits(msgspec.Struct, frozen=True, kw_only=True):
     ratio: int = 200
     ratio_floor_bytes: int = 256 << 20
     entries: int = MAX_ENTRIES
+    kept_bytes: int = 512 << 20
+    """Of the files whose content is kept while the layer is read."""
 
     def guard(self, chunks: Iterable[bytes], *, compressed_bytes: int, name: str) -> Iterator[bytes]:
         """The uncompressed `chunks` of what has `compressed_bytes`, up to a limit: HostileInputError that names it."""
         unpacked_bytes = 0
         for chunk in chunks:
             unpacked_bytes += len(chunk)
-            self._check(unpacked_bytes, compressed_bytes, name)
+            self.check(unpacked_bytes, compressed_bytes, name)
             yield chunk
 
-    def _check(self, unpacked_bytes: int, compressed_bytes: int, name: str) -> None:
+    def check(self, unpacked_bytes: int, compressed_bytes: int, name: str) -> None:
+        """Raises HostileInputError where so many bytes are too many."""
         if unpacked_bytes > self.uncompressed_bytes:
             raise HostileInputError(
                 f"{name} unpacks to more than {self.uncompressed_bytes:,} bytes",
-                hint="that is the limit on the bytes of one layer",
+                hint="that is the limit on the bytes of one layer: the setting limits.layer-bytes",
             )
         if unpacked_bytes > self.ratio_floor_bytes and unpacked_bytes > self.ratio * compressed_bytes:
             raise HostileInputError(
                 f"{name} unpacks to more than {self.ratio} times its {compressed_bytes:,} bytes",
-                hint=f"that is the limit on the ratio, from {self.ratio_floor_bytes:,} bytes on",
+                hint=f"that is the limit on the ratio, from {self.ratio_floor_bytes:,} bytes on: the setting limits.ratio",
             )
 
 
@@ -108,62 +115,89 @@ def _first_name(tree: Tree, entry: Entry) -> str:
     return path
 
 
-class LayerContent(msgspec.Struct, frozen=True, kw_only=True):
-    """What one layer holds, in the archive's order (the last of two same names counts)."""
-
-    entries: tuple[Entry, ...]
-    diff_id: Digest
-    uncompressed_bytes: int
-
-
 def read_layer(
-    file: BinaryIO,
+    stream: BinaryIO | Iterable[bytes],
     *,
     name: str,
     compressed_bytes: int,
     keep: Callable[[Entry], bool] = lambda entry: False,
+    hashed: bool = False,
     spool: Path | None = None,
+    place: str = "",
+    diff_algorithm: str = "sha256",
     limits: LayerLimits = LayerLimits(),
-) -> LayerContent:
+    ahead: bool = True,
+) -> LayerIndex:
     """Reads a gzip, zstd or plain tar layer, told by its first bytes, in one pass with bounded memory.
 
-    `keep` says which files' data stay in their entries. With `spool` the uncompressed archive is kept there; entries
-    name it (else `name`) and the offset of their content. Raises HostileInputError; on a full disk OutOfReachError.
+    `keep` says which files' data stay in their entries; with `hashed` files have their SHA-256. With `spool` the
+    uncompressed archive is kept there; entries name it (else `place`, else `name`) and the offset of their content.
+    With `ahead` another thread inflates. Raises HostileInputError; on a full disk OutOfReachError.
     """
-    spool_name = spool.name if spool is not None else name
-    entries: list[Entry] = []
     with nullcontext() if spool is None else partial_file(spool.parent) as copy:
-        stream = _Inflated(file, name=name, compressed_bytes=compressed_bytes, limits=limits, copy=copy)
-        chunks = ChunkReader(stream.chunks())
-        reader = TarReader(chunks.read, name=name, max_entries=limits.entries, spool=spool_name)
-        for member in reader:
-            entry = member.entry
-            if entry.is_file and keep(entry):
-                entry = msgspec.structs.replace(entry, data=b"".join(reader.content()))
-            entries.append(entry)
+        inflated = limits.guard(inflate(stream, name=name), compressed_bytes=compressed_bytes, name=name)
+        counted = _Counted(read_ahead(inflated) if ahead else inflated, diff_algorithm, copy)
+        entries = tuple(
+            _entries(
+                ChunkReader(counted.chunks()),
+                name=name,
+                spool=spool.name if spool is not None else place or name,
+                keep=keep,
+                hashed=hashed,
+                limits=limits,
+            )
+        )
         if copy is not None and spool is not None:
             copy.become(spool)
-    return LayerContent(
-        entries=tuple(entries),
-        diff_id=Digest(f"sha256:{stream.diff.hexdigest()}"),
-        uncompressed_bytes=stream.total,
+    return LayerIndex(
+        diff_id=Digest(f"{diff_algorithm}:{counted.diff.hexdigest()}"),
+        uncompressed_bytes=counted.total,
+        hashed=hashed,
+        entries=entries,
     )
 
 
-class _Inflated:
-    """The uncompressed chunks of a layer: hashed, counted, bounded, copied where wanted."""
+def _entries(
+    chunks: ChunkReader, *, name: str, spool: str, keep: Callable[[Entry], bool], hashed: bool, limits: LayerLimits
+) -> Iterator[Entry]:
+    """The members of an uncompressed layer with what is kept of their contents."""
+    reader = TarReader(chunks.read, name=name, skip=chunks.skip, max_entries=limits.entries, spool=spool)
+    kept_bytes = 0
+    for member in reader:
+        entry = member.entry
+        if entry.is_file:
+            # The reader has just made the entry, and nobody else has it: it may be filled in.
+            if entry.size >= _HEAD_BYTES and chunks.peek(4) == _ELF:
+                fill(entry, "head", chunks.peek(_HEAD_BYTES))
+            if keep(entry):
+                kept_bytes += entry.size
+                if kept_bytes > limits.kept_bytes:
+                    raise HostileInputError(
+                        f"{name} has more than {limits.kept_bytes:,} bytes of package databases and the like",
+                        hint="that is the limit on the content that is kept of one layer",
+                    )
+                data = b"".join(reader.content())
+                fill(entry, "data", data)
+                if hashed:
+                    fill(entry, "sha256", hashlib.sha256(data).digest())
+            elif hashed:
+                digest = hashlib.sha256()
+                for piece in reader.content(chunk_bytes=CHUNK_BYTES):
+                    digest.update(piece)
+                fill(entry, "sha256", digest.digest())
+        yield entry
 
-    def __init__(
-        self, file: BinaryIO, *, name: str, compressed_bytes: int, limits: LayerLimits, copy: Partial | None
-    ) -> None:
-        self._file, self._name, self._limits, self._copy = file, name, limits, copy
-        self._compressed_bytes = compressed_bytes
-        self.diff = hashlib.sha256()
+
+class _Counted:
+    """The uncompressed chunks of a layer: hashed, counted, copied where wanted."""
+
+    def __init__(self, chunks: Iterator[bytes], algorithm: str, copy: Partial | None) -> None:
+        self._chunks, self._copy = chunks, copy
+        self.diff = hashlib.new(algorithm)
         self.total = 0
 
     def chunks(self) -> Iterator[bytes]:
-        stream = inflate(self._file, name=self._name)
-        for chunk in self._limits.guard(stream, compressed_bytes=self._compressed_bytes, name=self._name):
+        for chunk in self._chunks:
             self.total += len(chunk)
             self.diff.update(chunk)
             if self._copy is not None:
