@@ -1,5 +1,6 @@
 """`--rewrite-golden`: tests that compare with a file of tests/golden write it anew instead."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,8 @@ Golden = Callable[[str, str], None]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what it puts in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     parser.addoption("--rewrite-golden", action="store_true", help="write the golden files anew; then read the diff")
 
 

@@ -31,6 +31,8 @@ from basewright.view.sentence import (
 )
 from basewright.view.wording import column_unit, driver_title, one_line
 
+_ANY_HEIGHT = 25
+"""rich takes a width only together with one where TERM is dumb."""
 MIN_WIDTH = 60
 MAX_UNIT = 10
 """Columns that a unit may take under a shorter title: all drivers then stand side by side on 120."""
@@ -51,6 +53,7 @@ def render_terminal(view: EvaluationView, *, width: int, color: bool) -> str:
     console = Console(
         file=file,
         width=max(width, MIN_WIDTH),
+        height=_ANY_HEIGHT,
         force_terminal=color,
         color_system="standard" if color else None,
         highlight=False,
