@@ -10,6 +10,7 @@ from basewright.bases.archive import provide_archive
 from basewright.candidate import host_platform
 from basewright.errors import InputError
 from basewright.oci.blob import BlobStore
+from basewright.oci.layer import LayerLimits
 from basewright.strategy import ArchiveBase, Platform
 
 LIBC = next(Path("/lib").glob(f"{platform.machine()}-linux-gnu/libc.so.6"), None)
@@ -27,7 +28,13 @@ def test_a_root_filesystem_of_another_machine_is_refused(tmp_path: Path) -> None
     def provide(wanted: Platform) -> str | None:
         store, base = BlobStore(tmp_path / "store"), ArchiveBase(archive="root.tar")
         return provide_archive(
-            base, tmp_path, wanted, store=store, spool_directory=tmp_path / "spool", created="2024-01-01T00:00:00Z"
+            base,
+            tmp_path,
+            wanted,
+            store=store,
+            spool_directory=tmp_path / "spool",
+            limits=LayerLimits(),
+            created="2024-01-01T00:00:00Z",
         ).runtime.libc
 
     assert provide(here) == "glibc"

@@ -8,12 +8,20 @@ from basewright.bases.base import BaseImage
 from basewright.bases.loaded import load_base
 from basewright.errors import InputError
 from basewright.oci.blob import BlobStore
+from basewright.oci.layer import LayerLimits
 from basewright.oci.transports.archive import read_archive
 from basewright.strategy import ArchiveBase, Platform
 
 
 def provide_archive(
-    base: ArchiveBase, directory: Path, platform: Platform, *, store: BlobStore, spool_directory: Path, created: str
+    base: ArchiveBase,
+    directory: Path,
+    platform: Platform,
+    *,
+    store: BlobStore,
+    spool_directory: Path,
+    limits: LayerLimits,
+    created: str,
 ) -> BaseImage:
     """The base in the file that `base` names, relative to `directory`. Raises InputError, HostileInputError."""
     path = directory / base.archive
@@ -25,6 +33,7 @@ def provide_archive(
         name=base.archive,
         platform=platform,
         spool_directory=spool_directory,
+        limits=limits,
         digest=image.digest,
         cadence_of=None,
     )

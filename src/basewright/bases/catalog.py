@@ -122,6 +122,7 @@ def provide_base(request: BaseRequest, lock: Lock, world: World, *, store: BlobS
                 request.platform,
                 store=store,
                 spool_directory=spool,
+                limits=world.settings.limits,
                 created=world.created,
             )
             return _with_packages(request, lock, world, Provision(base=loaded, additions=Tree()))

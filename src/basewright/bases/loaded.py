@@ -11,7 +11,7 @@ from basewright.facts import CadenceFacts, NotMeasured
 from basewright.feeds.cadence import image_cadence
 from basewright.oci.filesystem import flatten
 from basewright.oci.image import Image
-from basewright.oci.layer import read_layer
+from basewright.oci.layer import LayerLimits, read_layer
 from basewright.oci.manifest import RunConfig
 from basewright.oci.tree import Tree
 from basewright.strategy import Platform
@@ -21,7 +21,14 @@ _ROOT_USERS = {"", "0", "root", "0:0", "root:root", "0:root", "root:0"}
 
 
 def load_base(
-    image: Image, *, name: str, platform: Platform, spool_directory: Path, digest: str | None, cadence_of: str | None
+    image: Image,
+    *,
+    name: str,
+    platform: Platform,
+    spool_directory: Path,
+    limits: LayerLimits,
+    digest: str | None,
+    cadence_of: str | None,
 ) -> BaseImage:
     """Reads every layer of `image` (checked against its diff id) and keeps the uncompressed ones in `spool_directory`,
     so that the image can be run. `cadence_of` is the reference whose rebuilds count, None: what os-release names.
@@ -36,6 +43,7 @@ def load_base(
                 compressed_bytes=layer.descriptor.size,
                 keep=PICKS.wants,
                 spool=spool_directory / f"{layer.diff_id.hex}.tar",
+                limits=limits,
             )
         if content.diff_id != layer.diff_id:
             raise HostileInputError(f"the layer {layer.digest.short} of {name} does not have the diff id of its config")

@@ -59,6 +59,7 @@ def provide_published(
         name=base.reference,
         platform=platform,
         spool_directory=spool_directory,
+        limits=world.settings.limits,
         digest=image.digest,
         cadence_of=base.reference,
     )
