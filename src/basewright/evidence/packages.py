@@ -23,7 +23,6 @@ class PackageKind(StrEnum):
     DEBIAN = "deb"
     ALPINE = "apk"
     PYTHON = "python"
-    GO = "go"
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
