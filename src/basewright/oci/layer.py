@@ -21,7 +21,7 @@ from basewright.oci.image import Layer
 from basewright.oci.layer_index import LayerIndex
 from basewright.oci.manifest import OCI_LAYER_GZIP, Descriptor
 from basewright.oci.stream import CHUNK_BYTES, ChunkReader, cut_members, gzip_members, inflate, read_ahead
-from basewright.oci.tar import MAX_ENTRIES, TarReader, render_end, render_header
+from basewright.oci.tar import MAX_ENTRIES, TarReader, render_end, render_header, too_many_entries
 from basewright.oci.tree import Entry, FileType, Tree
 
 DEFAULT_EPOCH = 1_704_067_200
@@ -59,8 +59,13 @@ class LayerLimits(msgspec.Struct, frozen=True, kw_only=True):
         if unpacked_bytes > self.ratio_floor_bytes and unpacked_bytes > self.ratio * compressed_bytes:
             raise HostileInputError(
                 f"{name} unpacks to more than {self.ratio} times its {compressed_bytes:,} bytes",
-                hint=f"that is the limit on the ratio, from {self.ratio_floor_bytes:,} bytes on: the setting limits.ratio",
+                hint=f"that is the limit on the ratio, from {self.ratio_floor_bytes:,} bytes: the setting limits.ratio",
             )
+
+    def check_entries(self, entries: int, name: str) -> None:
+        """Raises HostileInputError where so many entries are too many."""
+        if entries > self.entries:
+            raise too_many_entries(name, self.entries)
 
 
 def write_layer(store: BlobStore, tree: Tree, *, created_by: str, epoch: int = DEFAULT_EPOCH) -> Layer:
@@ -123,7 +128,7 @@ def read_layer(
     keep: Callable[[Entry], bool] = lambda entry: False,
     hashed: bool = False,
     spool: Path | None = None,
-    place: str = "",
+    place: str | None = None,
     diff_algorithm: str = "sha256",
     limits: LayerLimits = LayerLimits(),
     ahead: bool = True,
@@ -141,7 +146,7 @@ def read_layer(
             _entries(
                 ChunkReader(counted.chunks()),
                 name=name,
-                spool=spool.name if spool is not None else place or name,
+                spool=spool.name if spool is not None else name if place is None else place,
                 keep=keep,
                 hashed=hashed,
                 limits=limits,

@@ -221,10 +221,7 @@ class TarReader:
                 continue
             entries += 1
             if entries > self._max_entries:
-                raise HostileInputError(
-                    f"{self._name}: the archive has more than {self._max_entries:,} entries",
-                    hint="that is the limit on the entries of one archive: the setting limits.entries",
-                )
+                raise too_many_entries(self._name, self._max_entries)
             member = self._member(block, extended)
             if extended:
                 extended = {}
@@ -346,6 +343,14 @@ class TarReader:
             records[key] = value
             position += length
         return {key: value for key, value in records.items() if value}
+
+
+def too_many_entries(name: str, limit: int) -> HostileInputError:
+    """What is said of an archive with more entries than allowed."""
+    return HostileInputError(
+        f"{name}: the archive has more than {limit:,} entries",
+        hint="that is the limit on the entries of one archive: the setting limits.entries",
+    )
 
 
 @lru_cache(4096)  # most entries of an archive have the same owners and modes
