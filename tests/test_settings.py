@@ -86,6 +86,8 @@ def test_what_a_file_says(tmp_path: Path) -> None:
         plain_http=True, ca_files=(str(tmp_path / ".config/basewright/ca.pem"),)
     )
     assert found.registries.settings_for("ghcr.io") == RegistrySettings()
+    below_home = settings(tmp_path, "[registry.'a.io']\nca-file = '~/ca.pem'").registries
+    assert below_home.settings_for("a.io").ca_files == (str(tmp_path / "ca.pem"),)
     assert found.limits == LayerLimits(uncompressed_bytes=2 << 30, ratio=50, ratio_floor_bytes=10**6, entries=1000)
     assert found.cache_bytes == 3 * 10**9
 
@@ -106,6 +108,13 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(InputError, match="no regular file"):
         settings(tmp_path, BASEWRIGHT_SETTINGS=str(tmp_path / "fifo"))
+
+
+def test_a_user_without_a_home(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = settings(tmp_path / "file")
+    assert found.registries.settings_for("docker.io") == RegistrySettings()
+    assert found.registries.keychain.credentials("docker.io") is None
 
 
 @pytest.mark.parametrize(
@@ -206,6 +215,17 @@ def test_logins_are_docker_s(tmp_path: Path) -> None:
 
 # As a run has them
 
+STRATEGY = """
+[service]
+name = "a"
+port = 8000
+health = "/"
+[[candidate]]
+name = "a"
+app = { go = "." }
+base = "scratch"
+"""
+
 
 def test_a_run_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "s.toml"
@@ -238,6 +258,7 @@ def test_a_fault_ends_a_command(
     path = tmp_path / "s.toml"
     path.write_text("[limits]\nratio = -1\n")
     monkeypatch.setenv("BASEWRIGHT_SETTINGS", str(path))
+    (tmp_path / "basewright.toml").write_text(STRATEGY)
     assert main(["build", "a", "-C", str(tmp_path), "-o", str(tmp_path / "out")]) == ExitCode.FIX_INPUT
     assert f"error: {path}: limits.ratio: expected a whole number from 1, not -1" in capsys.readouterr().err
 

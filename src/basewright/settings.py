@@ -3,7 +3,6 @@
 docs/settings.md documents the file; what it leaves open about registries the host's own configuration says.
 """
 
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +12,7 @@ import msgspec
 from basewright._process import Process
 from basewright.errors import InputError
 from basewright.oci.layer import LayerLimits
-from basewright.oci.transports.credentials import DockerKeychain
+from basewright.oci.transports.credentials import DockerKeychain, home_directory, is_regular
 from basewright.oci.transports.ecr import EcrKeychain
 from basewright.oci.transports.host_registries import HostRegistries, is_location
 from basewright.oci.transports.registries import Mirror, Registries, RegistrySettings
@@ -87,7 +86,8 @@ def read_settings(environ: Mapping[str, str], *, process: Process, etc: Path = P
 
     top = Place(file=str(path))
     raw = convert(parse_toml(data, top), SettingsFile, top)
-    ours = dict(_registry(key, table, top, path.parent) for key, table in raw.registry.items())
+    home = home_directory(environ)
+    ours = dict(_registry(key, table, top, path.parent, home) for key, table in raw.registry.items())
     limits, cache = top.at("limits"), top.at("cache")
     defaults = LayerLimits()
     return Settings(
@@ -106,8 +106,7 @@ def settings_path(environ: Mapping[str, str]) -> Path:
     """Where the file is, or would be."""
     if named := environ.get("BASEWRIGHT_SETTINGS"):
         return Path(named)
-    home = Path(environ.get("HOME") or Path.home())
-    return Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "basewright" / "settings.toml"
+    return Path(environ.get("XDG_CONFIG_HOME") or home_directory(environ) / ".config") / "basewright" / "settings.toml"
 
 
 class _Merged(Mapping[str, RegistrySettings]):
@@ -131,15 +130,16 @@ class _Merged(Mapping[str, RegistrySettings]):
 
 def _read(path: Path, *, named: bool) -> bytes | None:
     """None where there is no file and nobody named one."""
+    regular = is_regular(path)
+    if regular is None:
+        if named:
+            raise InputError(f"the settings {path} do not exist", hint="BASEWRIGHT_SETTINGS names them")
+        return None
+    if not regular:
+        raise InputError(f"the settings {path} are no regular file")
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise InputError(f"the settings {path} are no regular file")
         with path.open("rb") as file:
             data = file.read(MAX_SETTINGS_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        if named:
-            raise InputError(f"the settings {path} do not exist", hint="BASEWRIGHT_SETTINGS names them") from None
-        return None
     except OSError as error:
         raise InputError(f"the settings {path} cannot be read: {error.strerror}") from None
     if len(data) > MAX_SETTINGS_BYTES:
@@ -147,7 +147,7 @@ def _read(path: Path, *, named: bool) -> bytes | None:
     return data
 
 
-def _registry(key: str, table: object, top: "Place", folder: Path) -> tuple[str, dict[str, object]]:
+def _registry(key: str, table: object, top: "Place", folder: Path, home: Path) -> tuple[str, dict[str, object]]:
     """One registry's name in references, and those of its settings that stand in the file."""
     from basewright.strategy_fault import convert
 
@@ -164,7 +164,8 @@ def _registry(key: str, table: object, top: "Place", folder: Path) -> tuple[str,
     if raw.ca_file is not None:
         if not raw.ca_file or "\0" in raw.ca_file:
             raise place.at("ca-file").fault("expected a file of PEM certificates")
-        fields["ca_files"] = (str(folder / Path(raw.ca_file).expanduser()),)
+        below_home = raw.ca_file.startswith("~/")
+        fields["ca_files"] = (str(home / raw.ca_file[2:] if below_home else folder / raw.ca_file),)
     return key, fields
 
 

@@ -135,7 +135,7 @@ class DockerKeychain:
 
 def auth_files(environ: Mapping[str, str]) -> Iterator[Path]:
     """Where logins may stand, docker's first: whether there is such a file or not."""
-    home = Path(environ.get("HOME") or Path.home())
+    home = home_directory(environ)
     folder = environ.get("DOCKER_CONFIG")
     yield (Path(folder) if folder else home / ".docker") / "config.json"
     if named := environ.get("REGISTRY_AUTH_FILE"):
@@ -145,20 +145,35 @@ def auth_files(environ: Mapping[str, str]) -> Iterator[Path]:
     yield Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "containers" / "auth.json"
 
 
+def home_directory(environ: Mapping[str, str]) -> Path:
+    """The user's; the root where nobody knows it, such as for a number without a name in a container."""
+    try:
+        return Path(environ.get("HOME") or Path.home())
+    except RuntimeError:
+        return Path("/")
+
+
+def is_regular(path: Path) -> bool | None:
+    """None where there is nothing, and where this user may not even look for it."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):  # the second for a NUL in the name
+        return None
+
+
 def _read_config(path: Path) -> _Config | None:
     """None where there is no such file. Its contents never come into an error."""
     hint = "mend it, or remove it and log in anew"
+    regular = is_regular(path)
+    if regular is None:
+        return None
+    if not regular:
+        raise InputError(f"{path} is no regular file", hint=hint)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise InputError(f"{path} is no regular file", hint=hint)
         with path.open("rb") as file:
             data = file.read(_MAX_FILE_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
     except OSError as error:
         raise InputError(f"{path}, where logins are kept, cannot be read: {error.strerror}", hint=hint) from None
-    except ValueError:  # a NUL in a variable
-        return None
     if len(data) > _MAX_FILE_BYTES:
         raise InputError(f"{path} is larger than {_MAX_FILE_BYTES:,} bytes", hint=hint)
     if not data.strip():  # what a login that was broken off leaves, and docker takes for none

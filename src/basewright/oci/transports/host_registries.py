@@ -4,7 +4,6 @@ https://github.com/containers/image/blob/main/docs/containers-registries.conf.5.
 https://github.com/containers/image/blob/main/docs/containers-certs.d.5.md
 """
 
-import stat
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 
 from basewright.errors import InputError
 from basewright.oci.reference import parse_reference
+from basewright.oci.transports.credentials import home_directory, is_regular
 from basewright.oci.transports.registries import Mirror, RegistrySettings
 
 _MAX_FILE_BYTES = 1 << 20
@@ -47,8 +47,7 @@ class HostRegistries:
     """
 
     def __init__(self, environ: Mapping[str, str], *, etc: Path = Path("/etc")) -> None:
-        home = Path(environ.get("HOME") or Path.home())
-        self._user = Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "containers"
+        self._user = Path(environ.get("XDG_CONFIG_HOME") or home_directory(environ) / ".config") / "containers"
         self._etc = etc
         self._named = environ.get("CONTAINERS_REGISTRIES_CONF")
 
@@ -83,28 +82,35 @@ class HostRegistries:
     def _files(self) -> Iterator[Path]:
         """The user's file stands for the system's; drop-ins of both come on top."""
         usual = (self._user / "registries.conf", self._etc / "containers" / "registries.conf")
-        files = [Path(self._named)] if self._named else [path for path in usual if path.exists()][:1]
+        files = [Path(self._named)] if self._named else [path for path in usual if is_regular(path) is not None][:1]
         yield from files
         for folder in (self._etc / "containers", self._user):
-            yield from sorted((folder / "registries.conf.d").glob("*.conf"))
+            yield from _listed(folder / "registries.conf.d", "*.conf")
 
     def _certificates(self, registry: str) -> list[str]:
         """The *.crt files of the first folder that has one for the registry."""
         if "/" in registry or registry.startswith("."):
             return []
         for folder in (self._user, self._etc / "containers", self._etc / "docker"):
-            files = sorted((folder / "certs.d" / registry).glob("*.crt"))
-            if files:
+            if files := _listed(folder / "certs.d" / registry, "*.crt"):
                 return [str(path) for path in files]
+        return []
+
+
+def _listed(folder: Path, pattern: str) -> list[Path]:
+    """Nothing where there is no such folder, or where this user may not look into it."""
+    try:
+        return sorted(folder.glob(pattern))
+    except (OSError, ValueError):
         return []
 
 
 def _read_conf(path: Path) -> _Conf:
     import tomllib
 
+    if is_regular(path) is False:
+        raise InputError(f"{path} is no regular file")
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise InputError(f"{path} is no regular file")
         with path.open("rb") as file:
             data = file.read(_MAX_FILE_BYTES + 1)
     except OSError as error:
