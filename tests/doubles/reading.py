@@ -41,7 +41,7 @@ def index_of(layer: bytes) -> LayerIndex:
         tar = gzip.decompress(layer)
     elif layer.startswith(b"\x28\xb5\x2f\xfd"):
         tar = zstandard.ZstdDecompressor().decompressobj().decompress(layer)
-    reader = TarReader(io.BytesIO(tar).read, name="layer")
+    reader = TarReader(io.BytesIO(tar).read, name="layer", spool=Digest.of(tar))
     entries = []
     for member in reader:
         entry = member.entry

@@ -4,7 +4,7 @@ Three verdicts: the same manifest; the same content (what runs is the same: name
 capabilities and the config's fields that an engine reads); or different. docs/diff-json.md says what counts as what.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from itertools import zip_longest
 
@@ -18,7 +18,7 @@ from basewright.oci.digest import Digest
 from basewright.oci.filesystem import flatten
 from basewright.oci.manifest import ImagePlatform
 from basewright.oci.reading import ImageReading, LayerReading
-from basewright.oci.tree import Tree, directory
+from basewright.oci.tree import Entry, Tree, directory
 
 
 class Verdict(StrEnum):
@@ -66,37 +66,45 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 def compare_images(before: ImageReading, after: ImageReading) -> Difference:
     """Compares two images whose files were hashed while they were read."""
-    one, two = _tree_of(before), _tree_of(after)
-    files = compare_trees({each.path: each for each in one}, {each.path: each for each in two})
+    after = _sharing(before, after)
+    one = _tree_of(before)
+    same = [each.diff_id for each in before.layers] == [each.diff_id for each in after.layers]
+    two = one if same else _tree_of(after)
+    entries = [{each.path: each for each in tree} for tree in (one, two)]
+    files = TreeDifference() if same else compare_trees(*entries)
     fields = compare_configs(before.config_bytes, after.config_bytes)
     reasons = tuple(_reasons(before, after, files, fields))
     verdict = Verdict.DIFFERENT if any(each.why.is_content for each in reasons) else Verdict.SAME_CONTENT
     return Difference(
         verdict=Verdict.IDENTICAL if before.digest == after.digest else verdict,
         reasons=reasons,
-        before=_side(before, one),
-        after=_side(after, two),
+        before=_side(before, entries[0].values()),
+        after=_side(after, entries[1].values()),
         files=files,
-        packages=compare_packages(read_packages(one), read_packages(two)),
+        packages=() if same else compare_packages(read_packages(one), read_packages(two)),
         config=fields,
         layers=tuple(_pair_layers(before.layers, after.layers)),
     )
 
 
+def _sharing(before: ImageReading, after: ImageReading) -> ImageReading:
+    """`after` with the indexes of `before` for the layers that both have: the same objects need no second look."""
+    known = {each.diff_id: each.index for each in before.layers}
+    layers = tuple(msgspec.structs.replace(each, index=known.get(each.diff_id, each.index)) for each in after.layers)
+    return msgspec.structs.replace(after, layers=layers)
+
+
 def _tree_of(image: ImageReading) -> Tree:
     """The final tree, and in it the root itself under the path `.`."""
-    tree = flatten([layer.index.entries for layer in image.layers]).tree
+    tree = flatten(layer.index.entries for layer in image.layers).tree
     roots = [each for layer in image.layers for each in layer.index.entries if each.path == "" and each.is_directory]
     tree.add(msgspec.structs.replace(roots[-1] if roots else directory(""), path="."))
     return tree
 
 
-def _side(image: ImageReading, tree: Tree) -> Side:
-    files, linked = 0, dict[tuple[str, int] | str, int]()
-    for entry in tree:
-        if entry.is_file:
-            files += 1
-            linked[(entry.spool, entry.offset) if entry.spool else entry.path] = entry.size
+def _side(image: ImageReading, entries: Iterable[Entry]) -> Side:
+    files = [each for each in entries if each.is_file]
+    sizes = {(each.spool, each.offset) if each.spool else each.path: each.size for each in files}
     return Side(
         name=image.name,
         digest=image.digest,
@@ -105,10 +113,10 @@ def _side(image: ImageReading, tree: Tree) -> Side:
             os=image.config.os, architecture=image.config.architecture, variant=image.config.variant
         ),
         layers=len(image.layers),
-        files=files,
+        files=len(files),
         compressed_bytes=sum(layer.descriptor.size for layer in image.layers),
         uncompressed_bytes=sum(layer.index.uncompressed_bytes for layer in image.layers),
-        file_bytes=sum(linked.values()),
+        file_bytes=sum(sizes.values()),
     )
 
 

@@ -54,7 +54,7 @@ def compare_trees(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> Tr
     changed, touched = list[FileChange](), list[FileChange]()
     for path in sorted(before.keys() & after.keys()):
         one, two = before[path], after[path]
-        aspects = compare_entries(one, two)
+        aspects = () if one is two else compare_entries(one, two)
         if aspects:
             change = FileChange(path=path, before=one, after=two, aspects=aspects)
             (touched if aspects == (Aspect.TIME,) else changed).append(change)
