@@ -30,7 +30,7 @@ from basewright.feeds.catalog import feed_dates
 from basewright.feeds.pricing import fargate_facts
 from basewright.lock import Lock, merge_locks, read_lock, render_lock, write_lock
 from basewright.oci.digest import Digest
-from basewright.oci.transports.layout import check_target, write_layout
+from basewright.oci.writing import check_target, write_layout
 from basewright.runner.catalog import NOT_ASKED_FOR, FoundRunner, find_runner
 from basewright.strategy import Bytecode, Platform, Strategy
 from basewright.view.compose import view_evaluation

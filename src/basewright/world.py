@@ -8,6 +8,7 @@ import msgspec
 from basewright._http import PooledHttp
 from basewright._process import HostProcess
 from basewright.oci.layer import DEFAULT_EPOCH
+from basewright.oci.transports.catalog import Doors
 from basewright.progress import Progress
 from basewright.settings import Settings
 
@@ -33,3 +34,14 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     def created(self) -> str:
         """The same date as RFC 3339, for configs."""
         return datetime.datetime.fromtimestamp(self.file_epoch, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    @property
+    def doors(self) -> Doors:
+        """What it takes to reach images wherever they are."""
+        return Doors(
+            http=self.http,
+            process=self.process,
+            registries=self.settings.registries,
+            created=self.created,
+            limits=self.settings.limits,
+        )

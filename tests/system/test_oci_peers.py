@@ -24,13 +24,14 @@ from basewright.oci.platform import parse_platform
 from basewright.oci.pull import pull_image
 from basewright.oci.reference import parse_reference
 from basewright.oci.transports.archive import read_archive
-from basewright.oci.transports.layout import write_layout
 from basewright.oci.transports.registry import RegistrySource
 from basewright.oci.tree import Entry, FileType, Tree, directory, file, symlink
+from basewright.oci.writing import write_layout
 
 USER, PASSWORD = "alice", "pass:word"
 HTPASSWD = f"{USER}:$2b$05$abcdefghijklmnopqrstuuDIEddBSuRWBBEY6g5zv60IAP5bSSfki\n"
 CREATED = "2024-01-01T00:00:00Z"
+AMD64 = parse_platform("linux/amd64")
 
 
 def needs(program: str) -> str:
@@ -107,7 +108,7 @@ def test_what_skopeo_copies_is_the_same_filesystem(tmp_path: Path, image: Image,
     write_layout(image, tmp_path / "layout", reference="calendar")
     skopeo("copy", f"oci:{tmp_path}/layout:calendar", target.format(tmp_path))
     path = tmp_path / ("saved" if target.endswith("saved") else "saved.tar")
-    again = read_archive(path, BlobStore(tmp_path / "again"), architecture="amd64", created=CREATED)
+    again = read_archive(path, BlobStore(tmp_path / "again"), platform=AMD64, created=CREATED)
     assert facts(again) == facts(image)
     assert again.config.config == image.config.config
     assert again.config.rootfs == image.config.rootfs
@@ -118,10 +119,10 @@ def test_what_skopeo_copies_is_the_same_filesystem(tmp_path: Path, image: Image,
 def test_a_docker_archive_goes_there_and_back(tmp_path: Path, image: Image) -> None:
     write_layout(image, tmp_path / "layout", reference="calendar")
     skopeo("copy", f"oci:{tmp_path}/layout:calendar", f"docker-archive:{tmp_path}/saved.tar:calendar:1")
-    again = read_archive(tmp_path / "saved.tar", BlobStore(tmp_path / "again"), architecture="amd64", created=CREATED)
+    again = read_archive(tmp_path / "saved.tar", BlobStore(tmp_path / "again"), platform=AMD64, created=CREATED)
     write_layout(again, tmp_path / "back", reference="calendar")
     skopeo("copy", f"oci:{tmp_path}/back:calendar", f"docker-archive:{tmp_path}/twice.tar:calendar:1")
-    twice = read_archive(tmp_path / "twice.tar", BlobStore(tmp_path / "3"), architecture="amd64", created=CREATED)
+    twice = read_archive(tmp_path / "twice.tar", BlobStore(tmp_path / "3"), platform=AMD64, created=CREATED)
     assert facts(twice) == facts(image)
 
 
@@ -136,7 +137,7 @@ def test_docker_s_own_manifest_is_read(tmp_path: Path, image: Image) -> None:
         "size": len(manifest),
     }
     folder = lay_out(tmp_path / "docker", index=render_index([descriptor]), extra=blobs | {sha256(manifest): manifest})
-    again = read_archive(folder, BlobStore(tmp_path / "again"), architecture="amd64", created=CREATED)
+    again = read_archive(folder, BlobStore(tmp_path / "again"), platform=AMD64, created=CREATED)
     assert again.manifest_bytes == manifest
     assert facts(again) == facts(image)
 
@@ -161,7 +162,7 @@ def test_layers_that_skopeo_packed(tmp_path: Path, image: Image, format: str) ->
         f"docker-archive:{tmp_path}/s.tar",
         f"oci:{tmp_path}/packed",
     )
-    again = read_archive(tmp_path / "packed", BlobStore(tmp_path / "again"), architecture="amd64", created=CREATED)
+    again = read_archive(tmp_path / "packed", BlobStore(tmp_path / "again"), platform=AMD64, created=CREATED)
     assert again.layers[0].descriptor.media_type.endswith(format)
     assert facts(again) == facts(image)
 
@@ -231,7 +232,7 @@ def test_umoci_unpacks_what_we_flatten(tmp_path: Path, name: str, packing: str) 
     argv = ["umoci", "unpack", "--rootless", "--image", f"{folder}:x", str(tmp_path / "bundle")]
     done = subprocess.run(argv, capture_output=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr.decode()
-    image = read_archive(folder, BlobStore(tmp_path / "store"), architecture="amd64", created=CREATED)
+    image = read_archive(folder, BlobStore(tmp_path / "store"), platform=AMD64, created=CREATED)
     ours = [
         (path, kind, link if kind is FileType.SYMLINK else mode, data or b"")
         for path, kind, mode, _, _, link, data in sorted(facts(image), key=lambda each: Path(str(each[0])))

@@ -8,6 +8,7 @@ from basewright.bases.base import BaseImage
 from basewright.bases.loaded import load_base
 from basewright.errors import InputError
 from basewright.oci.blob import BlobStore
+from basewright.oci.platform import parse_platform
 from basewright.oci.layer import LayerLimits
 from basewright.oci.transports.archive import read_archive
 from basewright.strategy import ArchiveBase, Platform
@@ -27,7 +28,7 @@ def provide_archive(
     path = directory / base.archive
     if not path.exists():
         raise InputError(f"the archive {base.archive} does not exist", hint=f"it is looked for in {directory}")
-    image = read_archive(path, store, architecture=platform.architecture, created=created)
+    image = read_archive(path, store, platform=parse_platform(platform), created=created)
     loaded = load_base(
         image,
         name=base.archive,

@@ -77,6 +77,11 @@ class Manifest(_Struct, frozen=True, kw_only=True, omit_defaults=True, rename="c
     subject: Descriptor | None = None
     annotations: dict[str, str] = {}
 
+    @property
+    def kind(self) -> str:
+        """Its media type, which OCI allows it to leave out."""
+        return self.media_type or OCI_MANIFEST
+
 
 class Index(_Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """One name for several platforms."""
@@ -87,6 +92,11 @@ class Index(_Struct, frozen=True, kw_only=True, omit_defaults=True, rename="came
     artifact_type: str = ""
     subject: Descriptor | None = None
     annotations: dict[str, str] = {}
+
+    @property
+    def kind(self) -> str:
+        """Its media type, which OCI allows it to leave out."""
+        return self.media_type or OCI_INDEX
 
 
 class RootFilesystem(_Struct, frozen=True, kw_only=True):

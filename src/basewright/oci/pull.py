@@ -31,7 +31,7 @@ MAX_DEPTH = 8
 MAX_MANIFESTS = 1000
 """How many manifests of one name are looked at."""
 PARALLEL_BLOBS = 4
-_ATTESTATION = "vnd.docker.reference.type"
+ATTESTATION = "vnd.docker.reference.type"
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +101,7 @@ class _Resolution:
         if len(above) > MAX_DEPTH:
             raise HostileInputError(f"{self._source.name} nests its indexes deeper than {MAX_DEPTH}")
         for each in index.manifests:
-            if _ATTESTATION in each.annotations or each.artifact_type or (each.platform and is_unknown(each.platform)):
+            if ATTESTATION in each.annotations or each.artifact_type or (each.platform and is_unknown(each.platform)):
                 continue
             fits = each.platform is None or distance(self._platform, each.platform) is not None
             if each.media_type in INDEX_TYPES and fits:

@@ -14,16 +14,18 @@ from basewright.errors import HostileInputError, InputError
 from basewright.oci.blob import BlobStore
 from basewright.oci.image import Image
 from basewright.oci.layer import LayerLimits, read_layer
-from basewright.oci.transports import archive as archives
+from basewright.oci.platform import parse_platform
 from basewright.oci.transports.archive import read_archive
+from basewright.oci.transports.catalog import RootfsName, open_file
 from tests.doubles.image import MadeImage, archive, as_json, lay_out, make_image, member, pack_folder, packed, sha256
 
 ROOT = archive(member("./etc", kind=b"5"), member("./etc/os-release", b"ID=alpine\n"), member("./bin/sh", b"#!"))
 CREATED = "2024-01-01T00:00:00Z"
+AMD64 = parse_platform("linux/amd64")
 
 
 def read(path: Path, *, tag: str | None = None) -> Image:
-    return read_archive(path, BlobStore(path.parent / "store"), architecture="amd64", created=CREATED, tag=tag)
+    return read_archive(path, BlobStore(path.parent / "store"), platform=AMD64, created=CREATED, tag=tag)
 
 
 def refused(path: Path, kind: type[InputError] = InputError, *, tag: str | None = None) -> str:
@@ -158,12 +160,21 @@ def test_a_docker_archive_that_lacks_or_leaves(tmp_path: Path) -> None:
     assert "is damaged" in refused(path, HostileInputError)
 
 
-def test_a_compressed_image_archive_says_what_to_do(tmp_path: Path) -> None:
-    path = docker_archive(tmp_path / "saved.tar", (make_image(ROOT, packing="tar"), []))
-    path.write_bytes(packed(path.read_bytes(), "gzip"))
-    with pytest.raises(InputError, match="compressed image archive") as caught:
-        read(path)
-    assert "gunzip" in caught.value.hint
+@pytest.mark.parametrize("packing", ["gzip", "zstd", "xz", "bz2"])
+def test_an_archive_that_is_compressed_as_a_whole(tmp_path: Path, packing: str) -> None:
+    made = make_image(ROOT, packing="tar")
+    saved = docker_archive(tmp_path / "saved.tar", (made, []))
+    layout = pack_folder(lay_out(tmp_path / "layout", made), tmp_path / "layout.tar")
+    for path in (saved, layout):
+        tar = path.read_bytes()
+        path.write_bytes({"xz": lzma.compress(tar), "bz2": bz2.compress(tar)}.get(packing) or packed(tar, packing))
+        assert names(read(path)) == ["etc", "etc/os-release", "bin/sh"]
+
+
+def test_a_layer_that_no_layer_may_be_packed_with(tmp_path: Path) -> None:
+    made = make_image(ROOT, packing="tar")
+    made.layers = [lzma.compress(ROOT)]
+    assert "xz or bzip2" in refused(docker_archive(tmp_path / "saved.tar", (made, [])), HostileInputError)
 
 
 def test_what_is_neither(tmp_path: Path) -> None:
@@ -191,11 +202,15 @@ def test_an_empty_folder_is_no_layout(tmp_path: Path) -> None:
     assert "lacks oci-layout" in refused(folder)
 
 
-def test_a_bomb_is_refused_while_it_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "_LIMITS", LayerLimits(ratio_floor_bytes=1 << 20))
+def test_a_bomb_is_refused_while_it_is_unpacked(tmp_path: Path) -> None:
+    limits = LayerLimits(ratio_floor_bytes=1 << 20)
     path = tmp_path / "root.tar.gz"
     path.write_bytes(packed(archive(member("etc/zeros", bytes(20 << 20))), "gzip"))
-    assert "more than 200 times" in refused(path)
+    with (
+        open_file(RootfsName(path=path), platform=AMD64, created=CREATED, limits=limits) as source,
+        pytest.raises(HostileInputError, match="more than 200 times"),
+    ):
+        source.manifest(None)
 
 
 def test_archives_of_python_itself(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from basewright.oci.layer import write_layer
 from basewright.oci.manifest import RunConfig
 from basewright.oci.platform import parse_platform
 from basewright.oci.pull import pull_image
-from basewright.oci.transports.layout import LayoutSource, write_layout
+from basewright.oci.transports.layout import LayoutSource
 from basewright.oci.tree import Tree, file
+from basewright.oci.writing import write_layout
 from tests.doubles.image import MadeImage, archive, lay_out, make_image, member, pack_folder, render_index, sha256
 
 TAR = archive(member("a", b"hello"))
@@ -272,10 +273,18 @@ def test_a_damaged_blob_of_the_cache_is_not_passed_on(tmp_path: Path) -> None:
         write_layout(image, tmp_path / "layout.tar", reference="x")
 
 
-def test_the_images_of_others_in_a_layout_are_left_alone(tmp_path: Path) -> None:
-    image = built(tmp_path / "cache")
-    write_layout(image, tmp_path / "out", reference="theirs:1")
-    before = sorted(path.name for path in (tmp_path / "out").rglob("*"))
-    with pytest.raises(InputError, match="holds other images: theirs:1"):
-        write_layout(image, tmp_path / "out", reference="ours:1")
-    assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == before
+def test_the_images_of_others_in_a_layout_stay(tmp_path: Path) -> None:
+    theirs, ours = built(tmp_path / "cache"), built(tmp_path / "cache", b"ours")
+    path = tmp_path / "out"
+    write_layout(theirs, path, reference="theirs:1")
+    document = json.loads((path / "index.json").read_bytes())
+    document["manifests"][0]["unknown"] = {"kept": True}
+    (path / "index.json").write_text(json.dumps(document))
+    write_layout(ours, path, reference="ours:1")
+    write_layout(built(tmp_path / "cache", b"ours too"), path, reference="ours:1")
+    listed = json.loads((path / "index.json").read_bytes())["manifests"]
+    assert listed[0] == document["manifests"][0]
+    assert [each["annotations"]["org.opencontainers.image.ref.name"] for each in listed] == ["theirs:1", "ours:1"]
+    assert pull(path, tag="theirs:1").digest == theirs.digest
+    assert not (path / "blobs" / "sha256" / ours.digest[7:]).exists()
+    assert len(files(path)) == 8

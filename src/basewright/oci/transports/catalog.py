@@ -1,0 +1,418 @@
+"""The places where images are, by the names that skopeo gives them.
+
+https://github.com/containers/image/blob/main/docs/containers-transports.5.md
+"""
+
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+
+from basewright._disk import ScratchFolder, disk_error
+from basewright._http import PooledHttp
+from basewright._process import Process
+from basewright.errors import HostileInputError, InputError
+from basewright.oci.blob import open_regular
+from basewright.oci.digest import Digest
+from basewright.oci.layer import LayerLimits
+from basewright.oci.manifest import ImagePlatform
+from basewright.oci.reference import Reference, is_tag, parse_reference
+from basewright.oci.span import seeker
+from basewright.oci.stream import ChunkReader, inflate
+from basewright.oci.tar import TarReader
+from basewright.oci.transports.docker_archive import DockerArchiveSink, DockerArchiveSource
+from basewright.oci.transports.engine import Engine, EngineSink, open_engine, saved_image
+from basewright.oci.transports.layout import LayoutSource
+from basewright.oci.transports.layout_archive import ArchiveSink
+from basewright.oci.transports.layout_folder import FolderSink
+from basewright.oci.transports.registries import Registries
+from basewright.oci.transports.rootfs import RootfsSource
+from basewright.oci.transports.transport import Sink, Source
+
+_PROBE_ENTRIES = 20_000
+_DIGEST = re.compile(r"(.+)@((?:sha256|sha512):[0-9a-f]+)")
+_ROOT_NAMES = {"bin", "etc", "usr", "lib", "sbin"}
+_IMAGE_NAMES = {"oci-layout", "manifest.json"}
+_EXPECTED = "an OCI layout or archive, a docker-archive or a root filesystem tarball is expected"
+_PATH_STARTS = ("/", "./", "../", "~")
+
+
+class Doors(msgspec.Struct, frozen=True, kw_only=True):
+    """What it takes to reach any place. `created` (RFC 3339) is the date of an image that has none."""
+
+    http: PooledHttp
+    process: Process
+    registries: Registries
+    created: str
+    limits: LayerLimits = LayerLimits()
+
+
+class RegistryName(msgspec.Struct, frozen=True, kw_only=True):
+    """`docker://REF`. `reference` has no tag where none was written; `latest` is meant then."""
+
+    reference: Reference
+
+    def __str__(self) -> str:
+        return f"docker://{self.reference.familiar}"
+
+
+class LayoutName(msgspec.Struct, frozen=True, kw_only=True):
+    """`oci:DIR[:TAG|@DIGEST]`."""
+
+    path: Path
+    tag: str | None = None
+    digest: Digest | None = None
+
+    def __str__(self) -> str:
+        return "oci:" + _joined(self.path, self.tag, self.digest)
+
+
+class OciArchiveName(msgspec.Struct, frozen=True, kw_only=True):
+    """`oci-archive:FILE[:TAG|@DIGEST]`."""
+
+    path: Path
+    tag: str | None = None
+    digest: Digest | None = None
+
+    def __str__(self) -> str:
+        return "oci-archive:" + _joined(self.path, self.tag, self.digest)
+
+
+class DockerArchiveName(msgspec.Struct, frozen=True, kw_only=True):
+    """`docker-archive:FILE[:TAG]`; TAG is a whole name, such as `calendar:1`."""
+
+    path: Path
+    tag: str | None = None
+
+    def __str__(self) -> str:
+        return "docker-archive:" + _joined(self.path, self.tag, None)
+
+
+class RootfsName(msgspec.Struct, frozen=True, kw_only=True):
+    """`rootfs:FILE`."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return f"rootfs:{self.path}"
+
+
+class EngineName(msgspec.Struct, frozen=True, kw_only=True):
+    """`docker-daemon:REF` or `containers-storage:REF`; REF may be an image's id."""
+
+    engine: Engine
+    reference: str
+
+    def __str__(self) -> str:
+        return f"{self.engine}:{self.reference}"
+
+
+FileName: TypeAlias = LayoutName | OciArchiveName | DockerArchiveName | RootfsName
+ImageName: TypeAlias = RegistryName | EngineName | FileName
+
+
+def _joined(path: Path, tag: str | None, digest: Digest | None) -> str:
+    return f"{path}:{tag}" if tag else f"{path}@{digest}" if digest else str(path)
+
+
+def parse_name(text: str) -> ImageName:
+    """The place that `text` names: with skopeo's prefix, else a path that exists, told by its content, else a
+    registry's reference. Raises InputError."""
+    prefix, colon, rest = text.partition(":")
+    if colon and prefix in _PREFIXES:
+        return _prefixed(prefix, rest, text)
+    path = Path(text).expanduser()
+    if text and _exists(path):
+        return recognise(path)
+    if text.startswith(_PATH_STARTS):
+        where, tag, digest = _split(text)
+        if (tag or digest) and _exists(where.expanduser()):
+            return _named(recognise(where.expanduser()), tag, digest)
+        raise InputError(f"{where} does not exist")
+    return RegistryName(reference=parse_reference(text, default_tag=None))
+
+
+def parse_target(text: str) -> ImageName:
+    """As `parse_name`, for a place that is written to: a path without a prefix is a layout, or where it ends in `.tar`
+    an OCI archive."""
+    prefix, colon, _ = text.partition(":")
+    if (colon and prefix in _PREFIXES) or not (text.startswith(_PATH_STARTS) or _exists(Path(text))):
+        return parse_name(text)
+    where, tag, digest = _split(text)
+    kind = OciArchiveName if where.suffix == ".tar" else LayoutName
+    return kind(path=where.expanduser(), tag=tag, digest=digest)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists() or path.is_symlink()
+    except (OSError, ValueError):
+        return False
+
+
+_PREFIXES = ("docker", "oci", "oci-archive", "docker-archive", "docker-daemon", "containers-storage", "rootfs")
+
+
+def _prefixed(prefix: str, rest: str, text: str) -> ImageName:
+    if prefix == "docker":
+        if not rest.startswith("//"):
+            # a repository of that name: docker:24-dind
+            return RegistryName(reference=parse_reference(text, default_tag=None))
+        return RegistryName(reference=parse_reference(rest[2:], default_tag=None))
+    if not rest:
+        raise InputError(f"{text!r} names nothing", hint=f"such as {prefix}:PATH")
+    match prefix:
+        case "docker-daemon" | "containers-storage":
+            return EngineName(engine=Engine(prefix), reference=rest)
+        case "rootfs":
+            return RootfsName(path=Path(rest))
+        case _:
+            path, tag, digest = _split(rest)
+            if prefix == "docker-archive":
+                if digest is not None:
+                    raise InputError(f"{text[:200]!r}: a docker-archive knows no digests")
+                return DockerArchiveName(path=path, tag=tag)
+            kind = LayoutName if prefix == "oci" else OciArchiveName
+            return kind(path=path, tag=tag, digest=digest)
+
+
+def _split(text: str) -> tuple[Path, str | None, Digest | None]:
+    """Path and tag at the first colon, as skopeo splits them, or path and digest. A path that exists is whole."""
+    if _exists(Path(text)):
+        return Path(text), None, None
+    found = _DIGEST.fullmatch(text)
+    if found is not None and ":" not in found[1]:
+        return Path(found[1]), None, Digest(found[2])
+    path, _, tag = text.partition(":")
+    if not path:
+        raise InputError(f"{text!r} names no path")
+    return Path(path), tag or None, None
+
+
+def _named(name: FileName, tag: str | None, digest: Digest | None) -> ImageName:
+    match name:
+        case LayoutName() | OciArchiveName():
+            return msgspec.structs.replace(name, tag=tag, digest=digest)
+        case DockerArchiveName():
+            return msgspec.structs.replace(name, tag=tag)
+        case _:
+            raise InputError(f"{name} has no images that could be named")
+
+
+def recognise(path: Path) -> FileName:
+    """What the folder or file at `path` is, by its content. Raises InputError where it is nothing that is known."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    if stat.S_ISDIR(mode):
+        if not (path / "oci-layout").exists():
+            raise InputError(
+                f"the folder {path} is no image: it lacks oci-layout",
+                hint=f"write docker://{path} where an image in a registry is meant",
+            )
+        return LayoutName(path=path)
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path} is neither a folder nor a regular file")
+    names = _first_names(path)
+    if "oci-layout" in names:
+        return OciArchiveName(path=path)
+    if "manifest.json" in names:
+        return DockerArchiveName(path=path)
+    if not names & _ROOT_NAMES:
+        raise InputError(f"{path} holds neither an image nor a root filesystem", hint=_EXPECTED)
+    return RootfsName(path=path)
+
+
+def _first_names(path: Path, limits: LayerLimits = LayerLimits()) -> set[str]:
+    """The first part of the names in an archive, whatever it is packed with, until they tell what it is."""
+    names: set[str] = set()
+    with open_regular(path) as file:
+        try:
+            if _is_packed(path):
+                stream = inflate(file, name=path.name, any_format=True)
+                chunks = ChunkReader(limits.guard(stream, compressed_bytes=path.stat().st_size, name=path.name))
+                reader = TarReader(chunks.read, name=path.name)
+            else:
+                reader = TarReader(file.read, name=path.name, skip=seeker(file))
+            for number, member in enumerate(reader):
+                names.add(member.entry.path.partition("/")[0])
+                if names & (_IMAGE_NAMES | _ROOT_NAMES) or number > _PROBE_ENTRIES:
+                    break
+        except HostileInputError as error:
+            raise InputError(f"{path.name} cannot be read as an archive: {error.message}", hint=_EXPECTED) from None
+    return names
+
+
+def _is_packed(path: Path) -> bool:
+    with open_regular(path) as file:
+        return file.read(512)[257:262] != b"ustar"
+
+
+@contextmanager
+def _unpacked(path: Path, limits: LayerLimits) -> Iterator[Path]:
+    """The same archive, unpacked into a scratch file where it is packed."""
+    if not path.exists():
+        raise InputError(f"{path} does not exist")
+    if not _is_packed(path):
+        yield path
+        return
+    scratch = ScratchFolder()
+    try:
+        target = scratch.path / "archive.tar"
+        with open_regular(path) as file, target.open("wb") as unpacked:
+            stream = inflate(file, name=path.name, any_format=True)
+            for chunk in limits.guard(stream, compressed_bytes=path.stat().st_size, name=path.name):
+                try:
+                    unpacked.write(chunk)
+                except OSError as error:
+                    raise disk_error(scratch.path, error) from None
+        yield target
+    finally:
+        scratch.close()
+
+
+@contextmanager
+def open_source(name: ImageName, doors: Doors, *, platform: ImagePlatform) -> Iterator[Source]:
+    """The place to read from, for as long as the block lasts. `platform` is what a root filesystem is for, and the one
+    that an engine is asked about. Raises InputError, OutOfReachError."""
+    with ExitStack() as stack:
+        match name:
+            case RegistryName():
+                from basewright.oci.transports.registry import RegistrySource
+
+                reference = name.reference
+                if reference.tag is None and reference.digest is None:
+                    reference = msgspec.structs.replace(reference, tag="latest")
+                yield RegistrySource(reference, doors.http, doors.registries)
+            case EngineName():
+                http = stack.enter_context(open_engine(name.engine, doors.process))
+                path = stack.enter_context(saved_image(name.engine, name.reference, http))
+                yield DockerArchiveSource(path, name=str(name))
+            case _:
+                yield stack.enter_context(
+                    open_file(name, platform=platform, created=doors.created, limits=doors.limits)
+                )
+
+
+@contextmanager
+def open_file(
+    name: FileName, *, platform: ImagePlatform, created: str, limits: LayerLimits = LayerLimits()
+) -> Iterator[Source]:
+    """A place on this machine's disk to read from, for as long as the block lasts. Raises InputError."""
+    with ExitStack() as stack:
+        match name:
+            case LayoutName():
+                _need_folder(name.path)
+                yield LayoutSource(name.path, tag=name.tag, digest=name.digest)
+            case OciArchiveName():
+                path = stack.enter_context(_unpacked(name.path, limits))
+                yield LayoutSource(path, tag=name.tag, digest=name.digest, name=str(name.path))
+            case DockerArchiveName():
+                path = stack.enter_context(_unpacked(name.path, limits))
+                yield DockerArchiveSource(path, tag=name.tag, name=str(name.path))
+            case RootfsName():
+                yield RootfsSource(name.path, platform=platform, created=created, limits=limits)
+
+
+def _need_folder(path: Path) -> None:
+    if not path.exists():
+        raise InputError(f"{path} does not exist")
+    if not path.is_dir():
+        raise InputError(f"{path} is no folder", hint=f"an archive is named oci-archive:{path}")
+
+
+@contextmanager
+def open_sink(name: ImageName, doors: Doors, *, tag: str | None, whole_name: Reference | None) -> Iterator[Sink]:
+    """The place to write to. `tag` stands in for one that `name` does not say; `whole_name` is what engines call the
+    image. Raises InputError, OutOfReachError."""
+    with ExitStack() as stack:
+        sink: Sink
+        match name:
+            case RegistryName():
+                from basewright.oci.transports.registry import RegistrySink
+
+                sink = RegistrySink(_target_reference(name.reference, tag), doors.http, doors.registries)
+            case LayoutName():
+                _no_digest(name.digest, name)
+                sink = FolderSink(name.path, tag=name.tag or tag, whole_name=whole_name)
+            case OciArchiveName():
+                _no_digest(name.digest, name)
+                check_replaceable(name.path)
+                sink = ArchiveSink(name.path, tag=name.tag or tag, whole_name=whole_name)
+            case DockerArchiveName():
+                check_replaceable(name.path)
+                names = _engine_names(name.tag, whole_name)
+                sink = DockerArchiveSink(name.path, names=names, limits=doors.limits)
+            case EngineName():
+                http = stack.enter_context(open_engine(name.engine, doors.process))
+                sink = EngineSink(name.engine, http, names=_engine_names(name.reference, None), limits=doors.limits)
+            case RootfsName():
+                raise InputError(f"{name} is read only", hint="a root filesystem is no image")
+        stack.callback(sink.close)
+        yield sink
+
+
+def _target_reference(reference: Reference, tag: str | None) -> Reference:
+    """Where to push: under the tag that was written, else the source's, else `latest`."""
+    if reference.tag or reference.digest:
+        return reference
+    end = (tag or "").rpartition(":")[2]
+    return msgspec.structs.replace(reference, tag=end if is_tag(end) else "latest")
+
+
+def _engine_names(tag: str | None, whole_name: Reference | None) -> tuple[str, ...]:
+    """What an engine will call an image, if anything."""
+    reference = parse_reference(tag) if tag else whole_name
+    if reference is None or (reference.digest is not None and not reference.tag):
+        return ()
+    return (msgspec.structs.replace(reference, digest=None, tag=reference.tag or "latest").familiar,)
+
+
+def _no_digest(digest: Digest | None, name: ImageName) -> None:
+    if digest is not None:
+        raise InputError(f"{name}: a digest follows from what is written", hint="name a tag, or nothing")
+
+
+def check_replaceable(path: Path) -> None:
+    """A file is replaced where it is an image archive; anything else is somebody's."""
+    try:
+        if path.is_file() and path.stat().st_size and not _first_names(path) & _IMAGE_NAMES:
+            raise InputError(f"{path} is no image archive")
+    except InputError:
+        raise InputError(f"{path} holds something else than an image", hint="name another file, or remove it") from None
+
+
+def carried_name(name: ImageName, source: Source) -> tuple[str | None, Reference | None]:
+    """The tag that an image keeps on its way, and what engines call it."""
+    match name:
+        case RegistryName():
+            reference = name.reference
+            if reference.tag is None and reference.digest is None:
+                reference = msgspec.structs.replace(reference, tag="latest")
+            return reference.tag, reference
+        case EngineName():
+            whole = _reference(name.reference)
+            return whole.tag if whole is not None else None, whole
+        case LayoutName() | OciArchiveName():
+            assert isinstance(source, LayoutSource)
+            tag, full = source.ref_name()
+            return tag, _reference(full or (tag if tag and ":" in tag else None))
+        case DockerArchiveName():
+            assert isinstance(source, DockerArchiveSource)
+            names = source.repo_tags()
+            whole = _reference(name.tag if name.tag in names else names[0] if names else None)
+            return whole.tag if whole is not None else None, whole
+        case RootfsName():
+            return None, None
+
+
+def _reference(text: str | None) -> Reference | None:
+    try:
+        return parse_reference(text) if text else None
+    except InputError:
+        return None
