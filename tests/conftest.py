@@ -16,6 +16,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rewrite-golden", action="store_true", help="write the golden files anew; then read the diff")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _empty_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The settings of whoever runs the tests are out of the way."""
+    path = tmp_path_factory.mktemp("settings") / "settings.toml"
+    path.touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BASEWRIGHT_SETTINGS", str(path))
+        yield
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Golden:
     """Asserts that a text is what the named golden file holds."""

@@ -170,8 +170,9 @@ def test_a_damaged_answer(ecr: Ecr, body: bytes) -> None:
 
 def test_the_endpoint_is_out_of_reach(ecr: Ecr, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", "http://127.0.0.1:1")
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    assert refused().exit_code is ExitCode.COULD_NOT_TELL
+    error = refused()
+    assert error.exit_code is ExitCode.COULD_NOT_TELL
+    assert "out of reach" in error.message
 
 
 def test_a_profile_that_is_not_there(ecr: Ecr, monkeypatch: pytest.MonkeyPatch) -> None:

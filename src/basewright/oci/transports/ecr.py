@@ -132,4 +132,6 @@ def _refusal(host: EcrHost, error: Exception) -> BasewrightError:
         return _NobodyError(f"no AWS credentials are found to log in to Amazon ECR in {host.region}", hint=_CHAIN_HINT)
     if kind in ("ProfileNotFound", "PartialCredentialsError", "ConfigParseError", "InvalidConfigError"):
         return InputError(f"AWS's own settings must be mended to log in to Amazon ECR: {kind}", hint=_CHAIN_HINT)
+    if kind.startswith("Endpoint") or "Connection" in kind or "Timeout" in kind or kind == "ProxyError":
+        return OutOfReachError(f"Amazon ECR in {host.region} is out of reach: {kind}")
     return OutOfReachError(f"Amazon ECR in {host.region} gives no login: {kind}", hint=_CHAIN_HINT)
