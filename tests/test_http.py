@@ -230,7 +230,7 @@ def test_a_proxy_without_a_scheme_and_hosts_that_go_around_it(
 def test_a_proxy_that_cannot_be_used_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "socks5://bob:hidden@127.0.0.1:1")
     with pytest.raises(InputError, match=r"the proxy socks5://127\.0\.0\.1:1 is not one") as caught:
-        PooledHttp()
+        quick().read("https://none.invalid/x", max_bytes=1)
     assert "http://" in caught.value.hint
     monkeypatch.setenv("https_proxy", "http://bob:hidden@127.0.0.1:1")
     with pytest.raises(OutOfReachError) as down:
@@ -277,8 +277,8 @@ def test_a_certificate_of_one_s_own(
 def test_certificates_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
     with pytest.raises(InputError, match=r"none\.pem cannot be read") as caught:
-        PooledHttp()
+        quick().read("https://localhost:1/x", max_bytes=1)
     assert "SSL_CERT_FILE" in caught.value.hint
     (tmp_path / "none.pem").write_text("no certificate")
     with pytest.raises(InputError, match=r"none\.pem cannot be read"):
-        PooledHttp()
+        quick().read("https://localhost:1/x", max_bytes=1)

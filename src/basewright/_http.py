@@ -5,29 +5,35 @@ Proxies come from the environment, credentials from the caller or the URL; an er
 
 import base64
 import hashlib
+import ipaddress
 import os
 import ssl
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
-from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
-from urllib.request import getproxies, proxy_bypass
-
-import urllib3
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote_to_bytes, urljoin, urlsplit, urlunsplit
 
 from basewright import __version__
 from basewright._disk import partial_file
 from basewright.errors import HostileInputError, InputError, OutOfReachError
 
-CHUNK_BYTES = 1 << 18
+if TYPE_CHECKING:
+    import urllib3
+
+CHUNK_BYTES = 1 << 20
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 RETRIES = 3
 RETRY_AFTER_SECONDS = 30
 """The longest that a server's Retry-After is obeyed."""
+_MAX_REDIRECTS = 5
 _MAX_ERROR_BYTES = 1 << 16
+_KEPT_CONNECTIONS = 16
+_REPEATABLE = frozenset(("GET", "HEAD", "PUT", "DELETE"))
+_SECRET_HEADERS = frozenset(("authorization", "cookie", "proxy-authorization"))
 
 
 class NotFoundError(OutOfReachError):
@@ -48,18 +54,6 @@ class RefusedError(OutOfReachError):
         self.status = status
         self.headers = headers
         self.body = body
-
-
-class Response(Protocol):
-    """An answer whose body has not been read yet."""
-
-    status: int
-    url: str
-
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-
-    def chunks(self) -> Iterator[bytes]: ...
 
 
 class Http(Protocol):
@@ -91,64 +85,97 @@ class PooledHttp:
 
     Tried again, with growing pauses and at most `retries` times each: connections that fail, 429 and 5xx (as long as
     Retry-After asks for, up to `retry_after_seconds`), bodies that break off. User and password of a URL are sent as
-    Basic credentials, to that host only.
+    Basic credentials, to that host only. With a `unix_socket` every URL (`http://localhost/...`) is asked through it.
     """
 
     def __init__(
         self,
         *,
-        connections: int = 8,
+        connections: int = _KEPT_CONNECTIONS,
         ca_file: str | None = None,
         connect_seconds: float = CONNECT_SECONDS,
         read_seconds: float = READ_SECONDS,
         retries: int = RETRIES,
         retry_after_seconds: int = RETRY_AFTER_SECONDS,
         backoff_seconds: float = 0.3,
+        unix_socket: Path | None = None,
     ) -> None:
+        self._connections = connections
+        self._ca_file = ca_file or os.environ.get("SSL_CERT_FILE")
+        self._connect_seconds = connect_seconds
+        self._read_seconds = read_seconds
         self._retries = retries
+        self._retry_after_seconds = retry_after_seconds
         self._backoff_seconds = backoff_seconds
-        context = _ssl_context(ca_file or os.environ.get("SSL_CERT_FILE"))
-        policy = urllib3.Retry(
-            total=None,
-            connect=retries,
-            read=retries,
-            status=retries,
-            other=0,
-            redirect=5,
-            backoff_factor=backoff_seconds,
-            status_forcelist=(429, 500, 502, 503, 504),
-            respect_retry_after_header=True,
-            retry_after_max=retry_after_seconds,
-            raise_on_status=False,
-            remove_headers_on_redirect=("Authorization", "Cookie", "Proxy-Authorization"),
-        )
-        timeout = urllib3.Timeout(connect=connect_seconds, read=read_seconds)
-        self._direct = urllib3.PoolManager(
-            num_pools=16, maxsize=connections, block=True, retries=policy, timeout=timeout, ssl_context=context
-        )
-        self._proxied = {
-            scheme: _proxy(proxy, context, urllib3.Timeout.clone(timeout), policy, connections)
-            for scheme, proxy in _proxies().items()
-        }
+        self._unix_socket = unix_socket
+        self._lock = threading.Lock()
+        self._managers: dict[tuple[str, str, str], urllib3.PoolManager] = {}
 
-    def _pool(self, url: str) -> urllib3.PoolManager:
-        parts = urlsplit(url)
-        proxied = self._proxied.get(parts.scheme)
-        if proxied is None or (parts.hostname and proxy_bypass(parts.hostname)):
-            return self._direct
-        return proxied
+    def _manager(self, url: str, ca_file: str | None) -> "urllib3.PoolManager":
+        """Made when it is first asked for: reading the system's certificates takes time."""
+        scheme = urlsplit(url).scheme
+        proxy = "" if self._unix_socket else _proxy_for(url)
+        key = (scheme, proxy, (ca_file or "") if scheme == "https" else "")
+        with self._lock:
+            if key not in self._managers:
+                context = _ssl_context(self._ca_file, ca_file) if "https" in (scheme, proxy[:5]) else None
+                self._managers[key] = _make_manager(self._unix_socket, proxy, context, self._connections)
+            return self._managers[key]
+
+    def _retry(self, repeatable: bool) -> "urllib3.Retry":
+        """What was not sent yet is sent again in any case, the rest where that is no danger."""
+        import urllib3
+
+        return urllib3.Retry(
+            total=None,
+            connect=self._retries,
+            read=self._retries if repeatable else 0,
+            status=self._retries,
+            other=0,
+            redirect=0,
+            allowed_methods=None,
+            backoff_factor=self._backoff_seconds,
+            status_forcelist=(429, 500, 502, 503, 504) if repeatable else (),
+            respect_retry_after_header=True,
+            retry_after_max=self._retry_after_seconds,
+            raise_on_status=False,
+        )
 
     @contextmanager
     def open(
-        self, url: str, *, headers: Mapping[str, str] | None = None, method: str = "GET"
-    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
+        body: bytes | Iterable[bytes] | None = None,
+        repeatable: bool | None = None,
+        read_seconds: float | None = None,
+        ca_file: str | None = None,
+    ) -> Iterator["urllib3.BaseHTTPResponse"]:
         """A successful answer whose body is read by the caller; any other status is an error. A body that ends early
-        raises BrokenOffError where it is read."""
+        raises BrokenOffError where it is read.
+
+        A `body` that is no bytes is streamed once, as it comes (name its Content-Length, else it goes in chunks).
+        `repeatable`: whether the request may be sent twice (None: as its method allows). `ca_file`: PEM certificates
+        that are trusted beside the system's. A redirect to another host carries no credential, none leaves https for
+        http but to this machine.
+        """
+        import urllib3
+
         bare, credentials = _split_credentials(url)
-        wanted = {"User-Agent": f"basewright/{__version__}", "Accept-Encoding": "identity"} | credentials
+        sent = {"User-Agent": f"basewright/{__version__}", "Accept-Encoding": "identity"} | credentials
+        streamed = body is not None and not isinstance(body, bytes)
+        again = not streamed and (method in _REPEATABLE if repeatable is None else repeatable)
         try:
-            response = self._pool(bare).request(
-                method, bare, headers={**wanted, **(headers or {})}, preload_content=False
+            response = self._follow(
+                method,
+                bare,
+                {**sent, **(headers or {})},
+                body,
+                self._retry(again),
+                urllib3.Timeout(connect=self._connect_seconds, read=read_seconds or self._read_seconds),
+                ca_file,
             )
         except urllib3.exceptions.HTTPError as error:
             raise OutOfReachError(f"{redact(url)} is out of reach: {_why(error)}") from None
@@ -156,12 +183,44 @@ class PooledHttp:
             if response.status >= 300:
                 raise _status_error(url, response)
             yield response
+            _drain(response)
         except urllib3.exceptions.HTTPError as error:
             raise BrokenOffError(f"{redact(url)} broke off: {_why(error)}") from None
         finally:
             if not response.closed:  # what was not read to its end is no use to the next request
                 response.close()
             response.release_conn()
+
+    def _follow(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        body: bytes | Iterable[bytes] | None,
+        retry: "urllib3.Retry",
+        timeout: "urllib3.Timeout",
+        ca_file: str | None,
+    ) -> "urllib3.BaseHTTPResponse":
+        """The first answer that is no redirect, or is one that a body which was streamed cannot follow."""
+        for _ in range(_MAX_REDIRECTS + 1):
+            response = self._manager(url, ca_file).request(
+                method,
+                url,
+                headers=headers,
+                body=body,
+                preload_content=False,
+                redirect=False,
+                retries=retry,
+                timeout=timeout,
+            )
+            location = response.get_redirect_location()
+            plain = method in ("GET", "HEAD") or (response.status in (307, 308) and (body is None or body == b""))
+            if not location or not plain:
+                return response
+            _drain(response)
+            response.release_conn()
+            url, headers = _redirected(url, location, headers)
+        raise OutOfReachError(f"{redact(url)} is out of reach: it redirects too often")
 
     def read(self, url: str, *, max_bytes: int, headers: Mapping[str, str] | None = None) -> bytes:
         for attempt in range(self._retries + 1):
@@ -207,44 +266,119 @@ class PooledHttp:
                 yield chunk
 
 
-def _ssl_context(ca_file: str | None) -> ssl.SSLContext:
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port: what a credential is for. Raises ValueError."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` (with or without a port) is this machine."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _redirected(url: str, location: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """Where to go on, and with which headers."""
+    try:
+        target, _ = _split_credentials(urljoin(url, location))
+        here, there = urlsplit(url), urlsplit(target)
+        moved = origin(url) != origin(target)
+    except (ValueError, InputError):
+        raise OutOfReachError(f"{redact(url)} redirects to what is no URL") from None
+    if there.scheme not in ("http", "https"):
+        raise OutOfReachError(f"{redact(url)} redirects to what is no http or https URL")
+    if here.scheme == "https" and there.scheme == "http" and not is_loopback(there.netloc):
+        raise OutOfReachError(f"{redact(url)} redirects to {there.netloc} without TLS")
+    if moved:
+        headers = {name: value for name, value in headers.items() if name.lower() not in _SECRET_HEADERS}
+    return target, headers
+
+
+def _drain(response: "urllib3.BaseHTTPResponse") -> None:
+    """Reads what little is left, so that the next request finds the connection free."""
+    left = response.length_remaining
+    if not response.closed and (left is None or left <= _MAX_ERROR_BYTES):
+        response.read(_MAX_ERROR_BYTES, decode_content=False)
+
+
+def _ssl_context(*ca_files: str | None) -> ssl.SSLContext:
     context = ssl.create_default_context()
-    if ca_file:
+    for ca_file in ca_files:
+        if not ca_file:
+            continue
         try:
             context.load_verify_locations(cafile=ca_file)
         except OSError as error:  # ssl.SSLError is one
             raise InputError(
-                f"the certificates in {ca_file} cannot be read: {error.strerror}", hint="mend SSL_CERT_FILE"
+                f"the certificates in {ca_file} cannot be read: {error.strerror}",
+                hint="mend the setting that names the file, or SSL_CERT_FILE",
             ) from None
     return context
 
 
-def _proxies() -> dict[str, str]:
-    """Scheme of the request → proxy, as the environment names them."""
-    named = getproxies()
-    found = {scheme: named.get(scheme) or named.get("all", "") for scheme in ("http", "https")}
-    return {scheme: proxy if "://" in proxy else f"http://{proxy}" for scheme, proxy in found.items() if proxy}
+def _proxy_for(url: str) -> str:
+    """The proxy that the environment names for a URL; this machine is asked without one."""
+    from urllib.request import getproxies, proxy_bypass
+
+    parts, named = urlsplit(url), getproxies()
+    proxy = named.get(parts.scheme) or named.get("all", "")
+    if not proxy or not parts.hostname or is_loopback(parts.netloc) or proxy_bypass(parts.hostname):
+        return ""
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
-def _proxy(
-    url: str, context: ssl.SSLContext, timeout: urllib3.Timeout, retries: urllib3.Retry, connections: int
-) -> urllib3.PoolManager:
-    bare, credentials = _split_credentials(url)
+def _make_manager(
+    unix_socket: Path | None, proxy: str, context: ssl.SSLContext | None, connections: int
+) -> "urllib3.PoolManager":
+    """Connections beyond `connections` are made where they are needed and not kept: no thread waits for another."""
+    import urllib3
+
+    if not proxy:
+        manager = urllib3.PoolManager(num_pools=16, maxsize=connections, ssl_context=context)
+        if unix_socket is not None:
+            manager.pool_classes_by_scheme = {"http": _socket_pool(unix_socket)}
+        return manager
+    bare, credentials = _split_credentials(proxy)
     try:
         return urllib3.ProxyManager(
             bare,
             num_pools=16,
             maxsize=connections,
-            block=True,
-            retries=retries,
-            timeout=timeout,
             ssl_context=context,
             proxy_headers={f"Proxy-{name}": value for name, value in credentials.items()},
         )
     except (urllib3.exceptions.HTTPError, ValueError):
         raise InputError(
-            f"the proxy {redact(url)} is not one that basewright can use", hint="name an http:// or https:// proxy"
+            f"the proxy {redact(proxy)} is not one that basewright can use", hint="name an http:// or https:// proxy"
         ) from None
+
+
+def _socket_pool(path: Path) -> "type[urllib3.HTTPConnectionPool]":
+    """Connections to a Unix socket, whatever host the URL names."""
+    import socket
+
+    import urllib3
+    from urllib3.connection import HTTPConnection
+
+    class SocketConnection(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            connection.settimeout(self.timeout)
+            try:
+                connection.connect(str(path))
+            except OSError as error:
+                connection.close()
+                raise urllib3.exceptions.NewConnectionError(self, f"{path}: {error.strerror or error}") from None
+            return connection
+
+    class SocketPool(urllib3.HTTPConnectionPool):
+        ConnectionCls = SocketConnection
+
+    return SocketPool
 
 
 def _split_credentials(url: str) -> tuple[str, dict[str, str]]:
@@ -260,7 +394,7 @@ def _split_credentials(url: str) -> tuple[str, dict[str, str]]:
     return urlunsplit(parts._replace(netloc=host)), {"Authorization": f"Basic {basic}"}
 
 
-def _status_error(url: str, response: urllib3.BaseHTTPResponse) -> OutOfReachError:
+def _status_error(url: str, response: "urllib3.BaseHTTPResponse") -> OutOfReachError:
     if response.status in (404, 410):
         return NotFoundError(f"{redact(url)} does not exist ({response.status})")
     wait = response.headers.get("Retry-After", "")
@@ -276,6 +410,8 @@ def _status_error(url: str, response: urllib3.BaseHTTPResponse) -> OutOfReachErr
 
 def _why(error: Exception) -> str:
     """One clause without addresses of objects or of proxies."""
+    import urllib3
+
     cause: BaseException = error
     if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason is not None:
         cause = error.reason
