@@ -14,6 +14,7 @@ from basewright.errors import BasewrightError, ExitCode
 _VERBS = {
     "evaluate": "Build, run and measure every candidate; rank them; write the decision record.",
     "build": "Write one candidate as an OCI layout or archive.",
+    "diff": "Compare two images, and say whether they are the same build and why not.",
     "copy": "Copy an image between registries, layouts, archives and engines.",
     "dockerfile": "Render one candidate as a multi-stage Dockerfile.",
     "completion": "Print the shell's completion script.",
