@@ -15,6 +15,7 @@ _VERBS = {
     "evaluate": "Build, run and measure every candidate; rank them; write the decision record.",
     "build": "Write one candidate as an OCI layout or archive.",
     "diff": "Compare two images, and say whether they are the same build and why not.",
+    "inspect": "Show what an image is: its layers, whose bytes they are, what is wasted, what it is based on.",
     "copy": "Copy an image between registries, layouts, archives and engines.",
     "dockerfile": "Render one candidate as a multi-stage Dockerfile.",
     "completion": "Print the shell's completion script.",

@@ -18,6 +18,7 @@ from basewright.oci.digest import Digest
 from basewright.oci.efficiency import efficiency
 from basewright.oci.filesystem import Flattened, LayerChanges, flatten
 from basewright.oci.manifest import History, ImageConfig, ImagePlatform
+from basewright.oci.platform import distance
 from basewright.oci.reading import ImageReading, LayerReading
 from basewright.oci.tree import Tree
 
@@ -68,7 +69,7 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     wanted: ImagePlatform | None
     """The platform that was asked for, where the image exists for this other one only."""
     config: ImageConfig
-    config_bytes: bytes
+    volumes: tuple[str, ...]
     layers: tuple[InspectedLayer, ...]
     files: int
     file_bytes: int
@@ -101,9 +102,9 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
         return sum(each.bytes for each in self.waste)
 
 
-def inspect_reading(reading: ImageReading, *, wanted: ImagePlatform | None = None) -> Inspection:
-    """Looks at an image whose layers were read with the ecosystems' picks. `wanted` is the platform that was asked for
-    where the image exists for another one only."""
+def inspect_reading(reading: ImageReading, *, wanted: ImagePlatform) -> Inspection:
+    """Looks at an image whose layers were read with the ecosystems' picks. `wanted` is the platform that was asked
+    for."""
     entries = [layer.index.entries for layer in reading.layers]
     flattened = flatten(entries)
     tree, config = flattened.tree, reading.config
@@ -114,14 +115,15 @@ def inspect_reading(reading: ImageReading, *, wanted: ImagePlatform | None = Non
     )
     packages = Counter(each.kind for each in read_packages(tree))
     foreign = tuple(foreign_programs(tree, config.architecture))
+    platform = ImagePlatform(os=config.os, architecture=config.architecture, variant=config.variant)
     return Inspection(
         name=reading.name,
         top_digest=reading.top_digest,
         digest=reading.digest,
-        platform=ImagePlatform(os=config.os, architecture=config.architecture, variant=config.variant),
-        wanted=wanted,
+        platform=platform,
+        wanted=wanted if distance(wanted, platform) is None else None,
         config=config,
-        config_bytes=reading.config_bytes,
+        volumes=_volumes(reading.config_bytes),
         layers=tuple(_layers(reading.layers, config.history, flattened.changes)),
         files=sum(ownership.owner_files.values()),
         file_bytes=sum(ownership.owner_bytes.values()),
@@ -137,6 +139,23 @@ def inspect_reading(reading: ImageReading, *, wanted: ImagePlatform | None = Non
         tree=tree,
         origins=flattened.origins,
     )
+
+
+class _RunWithVolumes(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    volumes: dict[str, msgspec.Raw] | None = None
+
+
+class _ConfigWithVolumes(msgspec.Struct, frozen=True, kw_only=True):
+    config: _RunWithVolumes | None = None
+
+
+def _volumes(config_bytes: bytes) -> tuple[str, ...]:
+    """Folders whose content is no part of the image once it runs; none where the field is not as engines write it."""
+    try:
+        config = msgspec.json.decode(config_bytes, type=_ConfigWithVolumes).config
+    except msgspec.DecodeError:
+        return ()
+    return tuple(sorted(config.volumes or ())) if config is not None else ()
 
 
 def _layers(

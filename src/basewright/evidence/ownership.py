@@ -161,7 +161,8 @@ class _Claims:
         """What Python compiled belongs to whoever owns the source."""
         for entry in list(self._unowned()):
             match = _BYTECODE.fullmatch(entry.path) if entry.path.endswith(".pyc") else None
-            owner = self.owners.get(f"{match['folder']}{match['name']}.py") if match else None
+            source = self._tree.resolve(f"{match['folder']}{match['name']}.py") if match else None
+            owner = self.owners.get(source) if source else None
             if owner is not None:
                 self.owners[entry.path] = owner
 

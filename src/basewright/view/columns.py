@@ -37,7 +37,7 @@ class Pen:
         if elastic == last:
             widths[last] = min(widths[last], max(room, 8))
         elif widths[elastic] + widths[last] > room:
-            kept = min(widths[last], max(room - widths[elastic], room // 3))
+            kept = min(widths[last], max(room - widths[elastic], room * 2 // 5))
             widths[elastic], widths[last] = min(widths[elastic], room - kept), kept
         return [
             "  " + "  ".join(self._cell(row, at, widths, at == elastic != last, at in right) for at in used)

@@ -1,0 +1,190 @@
+"""An image's final tree, to be browsed: what is in a folder, the largest first, two levels at a time. Pure."""
+
+import posixpath
+from collections.abc import Iterator
+
+import msgspec
+
+from basewright.errors import InputError
+from basewright.evidence.inspection import Inspection
+from basewright.oci.tree import Entry, FileType
+from basewright.printable import printable
+from basewright.view.columns import BOLD, DIM, YELLOW, Pen
+from basewright.view.inspection_lines import count, few, shown, wasted_row
+from basewright.view.number import format_bytes
+
+_LEVELS = 2
+_MAX_CHILDREN = (40, 8)
+"""How many names of a folder are shown, by its level."""
+_MAX_WASTED = 8
+_LETTERS = {
+    FileType.DIRECTORY: "d",
+    FileType.SYMLINK: "l",
+    FileType.CHARACTER_DEVICE: "c",
+    FileType.BLOCK_DEVICE: "b",
+    FileType.FIFO: "p",
+}
+
+
+class _Node:
+    """A name, the bytes below it (of a file with several names once) and the layers that they come from."""
+
+    __slots__ = ("bytes", "children", "entry", "files", "layers")
+
+    def __init__(self, entry: Entry | None) -> None:
+        self.entry = entry
+        self.bytes = self.files = 0
+        self.layers: set[int] = set()
+        self.children: dict[str, _Node] = {}
+
+
+class TreeLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line; `branch` is the drawing before the name."""
+
+    mode: str
+    owner: str
+    bytes: str
+    layer: str
+    branch: str
+    name: str
+    is_changed: bool = False
+
+
+def render_inspection_tree(inspection: Inspection, path: str, *, width: int, color: bool) -> str:
+    """The folder at `path` as text of at most `width` columns. Raises InputError where nothing is there."""
+    pen = Pen(width, color)
+    lines = tree_lines(inspection, path)
+    header = ("mode", "owner", "bytes", "layer", "")
+    rows = [(each.mode, each.owner, each.bytes, each.layer, each.branch + each.name) for each in lines]
+    first, *rest = pen.columns([header, *rows], elastic=4, right=(2,))
+    title = f"{printable(inspection.name)}  {inspection.platform}"
+    texts = [pen.paint(pen.fit(title, 0), BOLD), pen.paint(first, DIM)]
+    texts += [pen.paint(text, YELLOW) if line.is_changed else text for text, line in zip(rest, lines, strict=True)]
+    wasted, more = wasted_below(inspection, path)
+    if wasted:
+        texts += ["", pen.paint("Wasted below it", BOLD), *pen.columns(wasted, elastic=1, right=(0,))]
+        texts += [pen.paint(f"  and {more:,} more", DIM)] * bool(more)
+    texts += ["", pen.paint("n: the layer that brought it; ~n: that changed what lower layers had", DIM)]
+    return "\n".join(line.rstrip() for line in texts) + "\n"
+
+
+def wasted_below(inspection: Inspection, path: str) -> tuple[list[tuple[str, ...]], int]:
+    """The largest of what is hidden below `path`, and how many more there are."""
+    below = _relative(path) + "/" * bool(_relative(path))
+    found = [each for each in inspection.waste if each.path.startswith(below)]
+    kept = few(len(found), _MAX_WASTED)
+    return [wasted_row(each) for each in found[:kept]], len(found) - kept
+
+
+def tree_lines(inspection: Inspection, path: str) -> list[TreeLine]:
+    """The folder (or what else is) at `path`, two levels down. Raises InputError."""
+    place = inspection.tree.resolve(_relative(path))
+    if place is None or (place and place not in inspection.tree):
+        raise InputError(f"{printable(inspection.name)} has no {printable(path)}", hint=_nearest(inspection, path))
+    changed = {each for layer in inspection.layers for each in layer.changes.changed}
+    return list(_lines(_node(inspection, place), f"/{printable(place)}", "", "", 0, changed))
+
+
+def _nearest(inspection: Inspection, path: str) -> str:
+    parent = posixpath.dirname(_relative(path))
+    while parent and inspection.tree.resolve(parent) is None:
+        parent = posixpath.dirname(parent)
+    return f"look at --tree /{printable(parent)}"
+
+
+def _relative(path: str) -> str:
+    return posixpath.normpath("/" + path).lstrip("/")
+
+
+def _node(inspection: Inspection, place: str) -> _Node:
+    """The tree below `place`, summed."""
+    nodes = {place: _Node(inspection.tree.get(place))}
+    below = place + "/" if place else ""
+    seen: set[tuple[str, int]] = set()
+    for entry in inspection.tree:
+        if entry.path != place and not entry.path.startswith(below):
+            continue
+        if entry.path != place:
+            parent, _, name = entry.path.rpartition("/")
+            nodes[entry.path] = nodes[parent].children[name] = _Node(entry)
+        content = (entry.spool, entry.offset)
+        size = entry.size if entry.is_file and not (entry.spool and content in seen) else 0
+        seen.add(content)
+        layer, at = inspection.origins.get(entry.path), entry.path
+        while True:
+            node = nodes[at]
+            node.bytes += size
+            node.files += entry.is_file
+            if layer is not None:
+                node.layers.add(layer)
+            if at == place:
+                break
+            at = at.rpartition("/")[0]
+    return nodes[place]
+
+
+def _lines(node: _Node, name: str, branch: str, below: str, level: int, changed: set[str]) -> Iterator[TreeLine]:
+    yield _line(node, name, branch, changed)
+    if level == _LEVELS:
+        return
+    children = sorted(node.children.items(), key=lambda each: (-each[1].bytes, each[0]))
+    kept = few(len(children), _MAX_CHILDREN[level])
+    hidden = children[kept:]
+    for number, (each, child) in enumerate(children[:kept], 1):
+        is_last = number == len(children)
+        lines = _lines(
+            child,
+            printable(each),
+            below + ("└─ " if is_last else "├─ "),
+            below + ("   " if is_last else "│  "),
+            level + 1,
+            changed,
+        )
+        yield from lines
+    if hidden:
+        size = format_bytes(sum(child.bytes for _, child in hidden))
+        yield TreeLine(mode="", owner="", bytes=size, layer="", branch=below + "└─ ", name=f"and {len(hidden):,} more")
+
+
+def _line(node: _Node, name: str, branch: str, changed: set[str]) -> TreeLine:
+    entry = node.entry
+    if entry is None:
+        return TreeLine(
+            mode="", owner="", bytes=format_bytes(node.bytes), layer=_span(node.layers), branch=branch, name=name
+        )
+    is_changed = entry.path in changed
+    detail = ""
+    if entry.type is FileType.SYMLINK:
+        detail = f" → {shown(entry.link)}"
+    elif entry.is_directory:
+        detail = "" if name == "/" else "/"
+        detail += f"  {count(node.files, 'file')}" if node.files else ""
+    return TreeLine(
+        mode=mode_text(entry),
+        owner=f"{entry.uid}:{entry.gid}",
+        bytes=format_bytes(node.bytes) if entry.is_file or entry.is_directory else "",
+        layer=f"{'~' * is_changed}{_span(node.layers)}",
+        branch=branch,
+        name=f"{name}{detail}",
+        is_changed=is_changed,
+    )
+
+
+def _span(layers: set[int]) -> str:
+    """`2`, `1–4`, counted from 1."""
+    if not layers:
+        return ""
+    first, last = min(layers) + 1, max(layers) + 1
+    return str(first) if first == last else f"{first}–{last}"
+
+
+def mode_text(entry: Entry) -> str:
+    """`drwxr-xr-x`, as ls writes it."""
+    text = ""
+    for number, (special, set_letter) in enumerate(((0o4000, "s"), (0o2000, "s"), (0o1000, "t"))):
+        bits = entry.mode >> (6 - 3 * number) & 7
+        execute = "x" if bits & 1 else "-"
+        if entry.mode & special:
+            execute = set_letter if bits & 1 else set_letter.upper()
+        text += ("r" if bits & 4 else "-") + ("w" if bits & 2 else "-") + execute
+    return _LETTERS.get(entry.type, "-") + text
