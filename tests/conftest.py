@@ -1,7 +1,7 @@
 """`--rewrite-golden`: tests that compare with a file of tests/golden write it anew instead."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
