@@ -5,12 +5,12 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from tests.doubles.world import make_world
 
 from basewright.bases.archive import provide_archive
 from basewright.candidate import host_platform
 from basewright.errors import InputError
 from basewright.oci.blob import BlobStore
-from basewright.oci.layer import LayerLimits
 from basewright.strategy import ArchiveBase, Platform
 
 LIBC = next(Path("/lib").glob(f"{platform.machine()}-linux-gnu/libc.so.6"), None)
@@ -31,10 +31,9 @@ def test_a_root_filesystem_of_another_machine_is_refused(tmp_path: Path) -> None
             base,
             tmp_path,
             wanted,
+            world=make_world(tmp_path),
             store=store,
             spool_directory=tmp_path / "spool",
-            limits=LayerLimits(),
-            created="2024-01-01T00:00:00Z",
         ).runtime.libc
 
     assert provide(here) == "glibc"

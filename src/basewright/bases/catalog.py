@@ -120,10 +120,9 @@ def provide_base(request: BaseRequest, lock: Lock, world: World, *, store: BlobS
                 request.base,
                 request.directory,
                 request.platform,
+                world=world,
                 store=store,
                 spool_directory=spool,
-                limits=world.settings.limits,
-                created=world.created,
             )
             return _with_packages(request, lock, world, Provision(base=loaded, additions=Tree()))
         case PublishedBase():

@@ -1,5 +1,6 @@
 """A base from an image whose blobs are in the store: its layers read once, its files looked at."""
 
+import os
 from pathlib import Path
 
 from basewright.bases.base import BaseImage
@@ -9,13 +10,18 @@ from basewright.ecosystems.picks import PICKS
 from basewright.errors import HostileInputError, InputError
 from basewright.facts import CadenceFacts, NotMeasured
 from basewright.feeds.cadence import image_cadence
+from basewright.oci.blob import BlobStore
 from basewright.oci.filesystem import flatten
-from basewright.oci.image import Image
+from basewright.oci.image import Image, Layer
 from basewright.oci.layer import LayerLimits, read_layer
+from basewright.oci.layer_index import LayerIndex, LayerIndexes, Unpacked
 from basewright.oci.manifest import RunConfig
 from basewright.oci.tree import Tree
+from basewright.parallel import map_parallel
 from basewright.strategy import Platform
+from basewright.world import World
 
+_READERS = 2
 _MAX_NAMED = 3
 _ROOT_USERS = {"", "0", "root", "0:0", "root:root", "0:root", "root:0"}
 
@@ -25,30 +31,19 @@ def load_base(
     *,
     name: str,
     platform: Platform,
+    world: World,
     spool_directory: Path,
-    limits: LayerLimits,
     digest: str | None,
     cadence_of: str | None,
 ) -> BaseImage:
     """Reads every layer of `image` (checked against its diff id) and keeps the uncompressed ones in `spool_directory`,
-    so that the image can be run. `cadence_of` is the reference whose rebuilds count, None: what os-release names.
-    Raises HostileInputError, and InputError where its programs are for another machine than `platform`'s."""
-    spool_directory.mkdir(parents=True, exist_ok=True)
-    store, contents = image.store(), []
-    for layer in image.layers:
-        with store.open(layer.digest) as file:
-            content = read_layer(
-                file,
-                name=f"{name} layer {layer.digest.short}",
-                compressed_bytes=layer.descriptor.size,
-                keep=PICKS.wants,
-                spool=spool_directory / f"{layer.diff_id.hex}.tar",
-                limits=limits,
-            )
-        if content.diff_id != layer.diff_id:
-            raise HostileInputError(f"the layer {layer.digest.short} of {name} does not have the diff id of its config")
-        contents.append(content)
-    flattened = flatten([content.entries for content in contents])
+    so that the image can be run; those that are there already are not read again. `cadence_of` is the reference whose
+    rebuilds count, None: what os-release names. Raises HostileInputError, and InputError where its programs are for
+    another machine than `platform`'s."""
+    reader = _Reader(name, image.store(), LayerIndexes(world.cache / "indexes"), spool_directory, world.settings.limits)
+    layers = {(layer.digest, layer.diff_id): layer for layer in image.layers}
+    found = dict(zip(layers, map_parallel(reader.read, list(layers.values()), workers=_READERS), strict=True))
+    flattened = flatten([found[layer.digest, layer.diff_id].entries for layer in image.layers])
     _refuse_foreign(flattened.tree, name, platform)
     env = image.config.config.env or ()
     user = image.config.config.user
@@ -63,6 +58,50 @@ def load_base(
         cadence=_cadence(cadence_of, flattened.tree, name),
         wasted_bytes=flattened.wasted_bytes,
     )
+
+
+class _Reader:
+    """Reads single layers of one image."""
+
+    def __init__(self, name: str, store: BlobStore, indexes: LayerIndexes, spool: Path, limits: LayerLimits) -> None:
+        self._name, self._store, self._indexes, self._spool, self._limits = name, store, indexes, spool, limits
+
+    def read(self, layer: Layer) -> LayerIndex:
+        name = f"the layer {layer.digest.short} of {self._name}"
+        spool = self._spool / f"{layer.diff_id.hex}.tar"
+        index = self._kept(layer, spool, name)
+        if index is not None:
+            return index
+        with self._store.open(layer.digest) as file:
+            index = read_layer(
+                file,
+                name=name,
+                compressed_bytes=layer.descriptor.size,
+                keep=PICKS.wants,
+                spool=spool,
+                diff_algorithm=layer.diff_id.algorithm,
+                limits=self._limits,
+            )
+        if index.diff_id != layer.diff_id:
+            raise HostileInputError(f"{name} does not have the diff id that the config names")
+        self._indexes.save(index, picks=PICKS)
+        self._indexes.note(layer.digest, Unpacked(layer.descriptor.size, str(index.diff_id)))
+        return index
+
+    def _kept(self, layer: Layer, spool: Path, name: str) -> LayerIndex | None:
+        """What was read of this blob before, where the uncompressed archive is still here."""
+        if self._indexes.unpacked(layer.digest) != Unpacked(layer.descriptor.size, str(layer.diff_id)):
+            return None
+        index = self._indexes.load(layer.diff_id, picks=PICKS, hashed=False, place=spool.name)
+        try:
+            if index is None or spool.stat().st_size != index.uncompressed_bytes:
+                return None
+            os.utime(spool)  # it is used: no sweep takes it
+        except OSError:
+            return None
+        self._limits.check(index.uncompressed_bytes, layer.descriptor.size, name)
+        self._limits.check_entries(len(index.entries), name)
+        return index
 
 
 def _refuse_foreign(tree: Tree, name: str, platform: Platform) -> None:

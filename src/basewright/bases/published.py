@@ -58,8 +58,8 @@ def provide_published(
         image,
         name=base.reference,
         platform=platform,
+        world=world,
         spool_directory=spool_directory,
-        limits=world.settings.limits,
         digest=image.digest,
         cadence_of=base.reference,
     )
