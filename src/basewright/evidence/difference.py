@@ -153,8 +153,8 @@ def _reasons(
         if each.why is Why.LAYERS and not files.is_empty and len(before.layers) == len(after.layers):
             continue  # the files that differ stand in layers, of course
         found.append(each)
-    found += reason(Why.TIMES, paths)
     found += _words(before, after, fields)
+    found += reason(Why.TIMES, paths)
     found += compare_manifests(before, after)
     yield from sorted(_merged(found), key=lambda each: tuple(Why).index(each.why))
     if not found:

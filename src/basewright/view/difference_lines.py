@@ -255,8 +255,8 @@ def _change(field: FieldChange) -> str:
 
 def _reason(reason: Reason, fields: Mapping[str, str]) -> str:
     shown = ", ".join(_clip(printable(fields.get(each, each))) for each in reason.examples)
-    more = reason.count - len(reason.examples)
-    shown = f"{shown} and {more:,} more" if more > 0 else shown
+    if reason.count > len(reason.examples):  # first, so that no narrow terminal cuts it off
+        shown = f"{reason.count:,}: {shown}, …"
     match reason.why:
         case Why.LAYERS if " → " not in shown:
             return f"names that the final tree does not show, or shows the same: {shown}"
