@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from basewright.ecosystems.pypi import normal_name
+from basewright.ecosystems.dist_info import normal_name
 
 
 def make_wheel(

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from packaging.requirements import InvalidRequirement, Requirement
 
-from basewright.ecosystems.pypi import normal_name
+from basewright.ecosystems.dist_info import normal_name
 from basewright.errors import InputError
 
 MAX_FILE_BYTES = 32 << 20

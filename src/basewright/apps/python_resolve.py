@@ -13,12 +13,12 @@ from basewright.apps.python_requirements import decode, read_bounded
 from basewright.apps.python_uv import Uv, unbuilt, uv_version
 from basewright.apps.python_uv_lock import export_uv_lock
 from basewright.apps.sources import repository_of
+from basewright.ecosystems.dist_info import normal_name
 from basewright.ecosystems.pypi import (
     Pylock,
     PylockFile,
     PylockPackage,
     absolute_pylock,
-    normal_name,
     parse_pylock,
     python_minor,
     version_within,

@@ -15,7 +15,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from basewright.apps.python_dependency_file import DependencyFile, read_project, table_of
 from basewright.apps.python_requirements import decode, read_bounded
 from basewright.apps.python_uv import Uv
-from basewright.ecosystems.pypi import Pylock, PylockPackage, absolute_pylock, normal_name, parse_pylock
+from basewright.ecosystems.dist_info import normal_name
+from basewright.ecosystems.pypi import Pylock, PylockPackage, absolute_pylock, parse_pylock
 from basewright.errors import InputError
 
 

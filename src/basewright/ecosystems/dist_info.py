@@ -28,6 +28,11 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     """Installed from a folder of sources, as a service's own project is."""
 
 
+def normal_name(name: str) -> str:
+    """The name as indexes compare it: `Flask_Login` → `flask-login`."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def read_distributions(tree: Tree) -> Iterator[Distribution]:
     """Every distribution with a RECORD whose bytes were kept, by path."""
     for entry in tree:

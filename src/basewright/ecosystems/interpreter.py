@@ -44,11 +44,10 @@ _RULES = (
     _Rule(program=r"bin/java", proof="release", owned=r".*", home=True),
     _Rule(program=r"dotnet", proof="shared/Microsoft.NETCore.App", owned=r"dotnet|(?:shared|host|sdk)/.*"),
 )
-_PROGRAMS = tuple((rule, re.compile(rf"(?P<prefix>(?:.*/)?){rule.program}")) for rule in _RULES)
 _SHARED = ("", "usr/", "usr/local/", "opt/")
 _NAMES = ("node", "ruby", "php", "go", "java", "dotnet")
 
-_PACKAGES = re.compile(
+_PACKAGES = (
     r"(?:lib)?python3(?:\.\d+)?(?:-(?:minimal|stdlib|venv|dev|pyc|pycache-pyc[0-2]|dbg|nopie|gdbm|distutils|lib2to3))?"
     r"|(?:lib)?pypy3[^/]*|(?:lib)?nodejs?(?:\d+)?(?:-(?:dev|doc|current|libs))?"
     r"|(?:lib)?ruby(?:\d[\d.]*)?(?:-libs)?|php[\d.]*(?:-(?:cli|common|fpm))?|openjdk\d*-.*|dotnet-(?:runtime|host)[^/]*"
@@ -58,7 +57,7 @@ _PACKAGES = re.compile(
 
 def is_interpreter_package(name: str) -> bool:
     """Whether a distribution's package of this name is a language's runtime, not a library written in it."""
-    return _PACKAGES.fullmatch(name) is not None
+    return re.fullmatch(_PACKAGES, name) is not None
 
 
 def runtime_patterns(tree: Tree, programs: Iterator[str]) -> Iterator[tuple[str, re.Pattern[str]]]:
@@ -68,8 +67,8 @@ def runtime_patterns(tree: Tree, programs: Iterator[str]) -> Iterator[tuple[str,
         name = posixpath.basename(path)
         if name not in _NAMES and not name.startswith("python3."):
             continue
-        for rule, pattern in _PROGRAMS:
-            match = pattern.fullmatch(path)
+        for rule in _RULES:
+            match = re.fullmatch(rf"(?P<prefix>(?:.*/)?){rule.program}", path)
             if match is None or (rule.home and match["prefix"] in _SHARED):
                 continue
             version = match.groupdict().get("v") or ""

@@ -147,11 +147,6 @@ def version_within(version: str, specifiers: str) -> bool:
         return True
 
 
-def normal_name(name: str) -> str:
-    """The name as indexes compare it: `Flask_Login` → `flask-login`."""
-    return str(canonicalize_name(name))
-
-
 class PylockFile(msgspec.Struct, frozen=True, kw_only=True):
     """A wheel or source archive of a pylock.toml. `url` or `path` says where it lies."""
 

@@ -7,8 +7,8 @@ from enum import StrEnum
 import msgspec
 
 from basewright.ecosystems.apk import read_apk_installed
+from basewright.ecosystems.dist_info import normal_name
 from basewright.ecosystems.dpkg import read_installed
-from basewright.ecosystems.pypi import normal_name
 from basewright.oci.tree import Tree
 
 _DISTRIBUTION = re.compile(
