@@ -24,9 +24,9 @@ class Keychain(Protocol):
     """Knows the user's logins."""
 
     def credentials(self, registry: str) -> Credentials | None:
-        """For `registry` as a reference names it (`docker.io`, `127.0.0.1:5000`), with the repository after it where that
-        is known (`ghcr.io/team/app`); None where there are none. Asked late, and only when the registry refused without
-        a login."""
+        """For `registry` as a reference names it (`docker.io`, `127.0.0.1:5000`), with the repository after it where
+        that is known (`ghcr.io/team/app`); None where there are none. Asked late, and only when the registry refused
+        without a login."""
         ...
 
 
