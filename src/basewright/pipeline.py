@@ -11,6 +11,7 @@ from basewright import __version__
 from basewright._disk import check_writable
 from basewright.adr.directory import find_home
 from basewright.adr.record import write_record
+from basewright.bases.base import UnreachableBase
 from basewright.build.dockerfile import render_dockerfile
 from basewright.build.factory import build_all, is_locked, lock_all, lock_for_dockerfile
 from basewright.build.workshop import Workshop
@@ -187,10 +188,11 @@ def build_candidate(
         lock_all(workshop, [option])
         built = build_all(workshop, [option], keep_errors=False)[name]
         if isinstance(built, Failure):
-            raise OutOfReachError(f"{name} cannot be built: {built.reason}")
+            raise OutOfReachError(f"{name} cannot be built: {built.reason}", hint=built.hint)
         image = built.assembled.image
         if image is None:
-            raise OutOfReachError(f"{name} cannot be built: {getattr(built.base, 'reason', '')}")
+            assert isinstance(built.base, UnreachableBase)
+            raise OutOfReachError(f"{name} cannot be built: {built.base.reason}", hint=built.base.hint)
         reference = f"{strategy.service.name}:{name}"
         write_layout(image, output, reference=reference)
         _keep_lock(strategy, workshop.lock, part=True)

@@ -323,7 +323,7 @@ def _target(workshop: Workshop, option: Option, base: BaseImage | UnreachableBas
             hint="python3-minimal and libpython3-stdlib are Debian's packages of one",
         )
     if isinstance(base, UnreachableBase) and base.runtime.python_version is None:
-        raise OutOfReachError(base.reason)
+        raise OutOfReachError(base.reason, hint=base.hint)
     target = AppTarget(
         platform=option.platform,
         runtime=base.runtime,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from basewright.bases.base import BaseImage
+from basewright.bases.base import BaseImage, UnreachableBase
 from basewright.bases.catalog import owns_runtime
 from basewright.bench.build_trial import EditTimes, EditTrial, time_edits
 from basewright.bench.observe import ServiceUnderTest
@@ -199,7 +199,8 @@ def _evidence(
 def _incomplete(product: Product) -> Failure | None:
     if product.assembled.image is not None:
         return None
-    return Failure(kind=FailureKind.INCOMPLETE, reason=_out_of_reach(product))
+    hint = product.base.hint if isinstance(product.base, UnreachableBase) else ""
+    return Failure(kind=FailureKind.INCOMPLETE, reason=_out_of_reach(product), hint=hint)
 
 
 def _of_failure(workshop: Workshop, option: Option, failure: Failure) -> Evidence:
