@@ -111,6 +111,8 @@ class Tree:
     def __init__(self, entries: dict[str, Entry] | None = None) -> None:
         """`entries`, if any, are by path and whole: every directory above one is there."""
         self._entries: dict[str, Entry] = {} if entries is None else entries
+        self._order: list[str] = []
+        """The paths sorted, until one comes or goes: a tree that is looked at is looked at many times."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -120,7 +122,8 @@ class Tree:
 
     def __iter__(self) -> Iterator[Entry]:
         """In the order a layer has them: sorted by path as bytes, so a directory stands before what is in it."""
-        for path in sorted(self._entries, key=_sort_key):
+        self._order = self._order or sorted(self._entries, key=_sort_key)
+        for path in self._order:
             yield self._entries[path]
 
     def get(self, path: str) -> Entry | None:
@@ -128,6 +131,7 @@ class Tree:
 
     def add(self, entry: Entry, *, implied_directory: Callable[[str], Entry] = directory) -> None:
         """Adds or replaces; a directory that replaces a directory changes its mode and owner only."""
+        self._order = []
         parent = entry.path.rpartition("/")[0]
         while parent and parent not in self._entries:
             self._entries[parent] = implied_directory(parent)
@@ -136,6 +140,7 @@ class Tree:
 
     def remove(self, path: str) -> None:
         """Removes a name with everything below it."""
+        self._order = []
         self._entries.pop(path, None)
         below = path + "/"
         for name in [name for name in self._entries if name.startswith(below)]:
