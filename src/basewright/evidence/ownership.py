@@ -161,8 +161,10 @@ class _Claims:
         """What Python compiled belongs to whoever owns the source."""
         for entry in list(self._unowned()):
             match = _BYTECODE.fullmatch(entry.path) if entry.path.endswith(".pyc") else None
-            source = self._tree.resolve(f"{match['folder']}{match['name']}.py") if match else None
-            owner = self.owners.get(source) if source else None
+            if match is None:
+                continue
+            source = f"{match['folder']}{match['name']}.py"
+            owner = self.owners.get(source) or self.owners.get(self._tree.resolve(source) or "")
             if owner is not None:
                 self.owners[entry.path] = owner
 
@@ -200,12 +202,23 @@ def _summed(files: list[Entry], owners: dict[str, Owner]) -> Ownership:
 
 def _gathered(sizes: dict[str, int], owners: dict[str, Owner]) -> list[tuple[str, int]]:
     """Files under the highest folder in which nothing has an owner, so that a list of them is short."""
-    owned = {folder for path in owners for folder in _above(path)} | {""}
+    owned = _folders_of(owners)
     found: dict[str, int] = {}
     for path, size in sizes.items():
         place = next((f"{each}/" for each in _above(path) if each not in owned and not _SHARED.fullmatch(each)), path)
         found[place] = found.get(place, 0) + size
     return sorted(found.items(), key=lambda each: (-each[1], each[0]))
+
+
+def _folders_of(paths: Iterable[str]) -> set[str]:
+    """The folders above the paths, and the root."""
+    folders = {""}
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    return folders
 
 
 def _above(path: str) -> Iterator[str]:
