@@ -1,7 +1,6 @@
 """Bases in registries: the tag resolved, pulled by digest; out of reach, what its maker published stands in."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,12 +15,12 @@ from basewright.lock import LockedImage
 from basewright.oci.blob import BlobStore
 from basewright.oci.digest import Digest
 from basewright.oci.image import Image
-from basewright.oci.manifest import MAX_MANIFEST_BYTES, Descriptor
 from basewright.oci.platform import parse_platform
 from basewright.oci.pull import Resolved, pull_image, resolve
 from basewright.oci.reference import Reference, parse_reference
 from basewright.oci.transports.registries import Registries
 from basewright.oci.transports.registry import OpensUrls, RegistrySource
+from basewright.oci.transports.store import StoreSource
 from basewright.progress import about_seconds
 from basewright.strategy import Platform, PublishedBase
 from basewright.world import World
@@ -106,30 +105,13 @@ def _resolve(source: RegistrySource, platform: Platform, store: BlobStore, world
     return found
 
 
-class _Store(msgspec.Struct, frozen=True, kw_only=True):
-    """The store as a source of one image."""
-
-    name: str
-    store: BlobStore
-    digest: Digest
-
-    def manifest(self, digest: Digest | None) -> bytes:
-        return self.store.read(digest or self.digest, max_bytes=MAX_MANIFEST_BYTES)
-
-    def blob(self, descriptor: Descriptor) -> Iterator[bytes]:
-        yield self.store.read(descriptor.checked_digest, max_bytes=descriptor.size)
-
-    def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
-        return ()
-
-
 def _kept(reference: str, platform: Platform, locked: LockedImage | None, store: BlobStore) -> Image | None:
     """The locked image where the store has all of it, so that nobody is asked; None where it does not."""
     digest = locked.platforms.get(platform) if locked is not None else None
     if digest is None:
         return None
     try:
-        source = _Store(name=reference, store=store, digest=Digest(digest))
+        source = StoreSource(name=reference, store=store, digest=Digest(digest))
         return pull_image(source, store, platform=parse_platform(platform))
     except (FileNotFoundError, InputError):  # swept, or damaged here
         return None
