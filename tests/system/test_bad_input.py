@@ -189,6 +189,30 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(project: Project, t
     assert project.evaluate().code == 0
 
 
+@pytest.mark.parametrize("size", ["ro,size=1m", "size=48k"])
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_measured(
+    size: str, project: Project, tmp_path: Path
+) -> None:
+    """A strategy's folder that is read-only, or full."""
+    place = tmp_path / "place"
+    place.mkdir()
+    project.serve(ONE)
+    mount = (
+        f"mount -t tmpfs -o size=1m tmpfs {place} && cp -r {project.folder}/. {place} && "
+        f'mount -o remount,{size} {place} && cd {place} && "$@"'
+    )
+    before = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh")
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*before, "true"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("no folder of that kind can be made here")
+    seen = project.evaluate("--verbose", before=before)
+    assert seen.code == (2 if "ro" in size else 3) and not seen.out
+    assert len(errors(seen)) == 1 and ("cannot be written" if "ro" in size else "no space left") in seen.err
+    assert "assembling" not in seen.err and "starting" not in seen.err
+
+
 @pytest.mark.parametrize("said", ["assembling", "starting one", "measuring one"])
 def test_ctrl_c_ends_at_once_and_leaves_nothing(said: str, project: Project, scratch: Path) -> None:
     token = uuid.uuid4().hex
