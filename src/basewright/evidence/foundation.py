@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from basewright.feeds.official import known_layers
+from basewright.feeds.snapshot import dataset_names
 from basewright.oci.manifest import History
 from basewright.oci.reading import ImageReading
 
@@ -70,7 +70,12 @@ def _annotated(annotations: Mapping[str, str], source: str) -> Foundation | None
 
 
 def _known(reading: ImageReading) -> Foundation | None:
-    known = known_layers([layer.descriptor.digest for layer in reading.layers])
+    digests = [layer.descriptor.digest for layer in reading.layers]
+    if not digests or not dataset_names("official-images", digests[0]):
+        return None
+    from basewright.feeds.official import known_layers  # takes as long to import as all of the rest here
+
+    known = known_layers(digests)
     if known is None:
         return None
     return Foundation(

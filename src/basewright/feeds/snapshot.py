@@ -50,3 +50,12 @@ def read_dataset(name: str, kind: type[_Record]) -> _Record:
         raise InputError(
             f"the shipped data {name}.json cannot be read: {error}", hint="install basewright anew"
         ) from None
+
+
+def dataset_names(name: str, text: str) -> bool:
+    """Whether `text` stands anywhere in the shipped file `name`, found without decoding it. False where the file cannot
+    be read: who needs it then says so."""
+    try:
+        return text.encode() in (_DATA / f"{name}.json").read_bytes()
+    except OSError:
+        return False
