@@ -149,5 +149,6 @@ def run(
         if wall >= timeout_seconds:
             raise RunFailedError(f"stopped after {timeout_seconds:.0f} s")
         said = [line.strip() for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
+        said = [line for line in said if not line.startswith("hint:")]
         raise RunFailedError(said[-1][-200:] if said else f"exit status {os.waitstatus_to_exitcode(status)}")
     return Sample(wall_seconds=wall, cpu_seconds=used.ru_utime + used.ru_stime, peak_bytes=used.ru_maxrss * 1024)
