@@ -193,6 +193,13 @@ def test_another_platform_is_content() -> None:
     assert [each.field for each in found.config] == ["architecture"]
 
 
+def test_a_variant_that_goes_without_saying_is_no_content() -> None:
+    one, two = make_image(BASIC, architecture="arm64"), make_image(BASIC, architecture="arm64")
+    found = compare(one, with_config(two, variant="v8"))
+    assert found.verdict is Verdict.SAME_CONTENT
+    assert whys(found) == {Why.ENCODING}
+
+
 OTHERS = {
     "content of the same size": (member("etc/b", b"23"), (Aspect.CONTENT,)),
     "content": (member("etc/b", b"222"), (Aspect.CONTENT,)),

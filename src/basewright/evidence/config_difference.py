@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import msgspec
 
 from basewright.errors import HostileInputError
-from basewright.oci.manifest import History, ImageConfig
+from basewright.oci.manifest import ImageConfig, ImagePlatform, parse_config
+from basewright.oci.platform import normalize
 
 _TIME_LABELS = ("org.opencontainers.image.created", "org.label-schema.build-date", "build-date")
 _MATTERS = ("architecture", "os", "variant", "os.version", "os.features")
@@ -52,16 +53,6 @@ def compare_env_order(before: ImageConfig, after: ImageConfig) -> bool:
     return one != two and not _repeats(one) and not _repeats(two) and set(one) == set(two)
 
 
-def history_steps(before: ImageConfig, after: ImageConfig) -> int:
-    """How many steps of the history differ in more than their time."""
-    one, two = ([_timeless(step) for step in each.history] for each in (before, after))
-    return sum(first != second for first, second in zip(one, two, strict=False)) + abs(len(one) - len(two))
-
-
-def _timeless(step: History) -> History:
-    return msgspec.structs.replace(step, created="")
-
-
 def _text(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
@@ -81,7 +72,7 @@ def _joined(path: tuple[str, ...]) -> str:
 
 def _fields(data: bytes) -> Iterator[tuple[tuple[str, ...], object]]:
     """Path → value, without what is empty."""
-    document: dict[str, object] = json.loads(data)
+    document: dict[str, object] = json.loads(data) | _platform(data)
     for name, value in document.items():
         if name == "config" and isinstance(value, dict):
             for key, item in value.items():
@@ -92,6 +83,13 @@ def _fields(data: bytes) -> Iterator[tuple[tuple[str, ...], object]]:
                 yield from ((("history", f"[{number}]", str(key)), item) for key, item in pairs if item)
         elif name != "rootfs" and value:
             yield (name,), value
+
+
+def _platform(data: bytes) -> dict[str, object]:
+    """arm64 is arm64/v8: the names of the specification, and no variant that goes without saying."""
+    config = parse_config(data)
+    platform = normalize(ImagePlatform(os=config.os, architecture=config.architecture, variant=config.variant))
+    return {"architecture": platform.architecture, "os": platform.os, "variant": platform.variant}
 
 
 def _run_field(name: str, value: object) -> Iterator[tuple[tuple[str, ...], object]]:

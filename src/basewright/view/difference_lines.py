@@ -242,6 +242,11 @@ WORDS = {
 }
 
 
+def reasons_title(difference: Difference) -> str:
+    """Over the reasons: one manifest may be reached through different indexes."""
+    return "What else differs" if difference.verdict is Verdict.IDENTICAL else "Why not the same build"
+
+
 def build_reasons(difference: Difference) -> list[tuple[str, str]]:
     """Why the builds are not the same, content aside: a word, and what there is to it."""
     fields = {each.field: f"{each.field} {_change(each)}" for each in difference.config}

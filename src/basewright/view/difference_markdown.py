@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from basewright.evidence.difference import Difference
 from basewright.printable import printable
-from basewright.view.difference_lines import Line, build_reasons, measures, sections, verdict_sentence
+from basewright.view.difference_lines import Line, build_reasons, measures, reasons_title, sections, verdict_sentence
 from basewright.view.markdown import code, escape_text, render_table
 
 
@@ -31,7 +31,7 @@ def _parts(difference: Difference) -> Iterator[str]:
             yield f"and {section.more:,} more\n"
     reasons = build_reasons(difference)
     if reasons:
-        yield "### Why not the same build\n"
+        yield f"### {reasons_title(difference)}\n"
         yield render_table(("what", "where"), [(word, escape_text(text)) for word, text in reasons])
     yield "### Sizes\n"
     rows = [(each.name, each.before, each.after, each.change) for each in measures(difference)]

@@ -16,6 +16,7 @@ from basewright.view.difference_lines import (
     Section,
     build_reasons,
     measures,
+    reasons_title,
     sections,
     verdict_sentence,
 )
@@ -34,7 +35,7 @@ def render_difference_text(difference: Difference, *, width: int, color: bool) -
         lines += ["", pen.paint(f"{section.title}  {section.count}", BOLD), *_section_lines(section, pen)]
     reasons = build_reasons(difference)
     if reasons:
-        lines += ["", pen.paint("Why not the same build", BOLD)]
+        lines += ["", pen.paint(reasons_title(difference), BOLD)]
         lines += pen.columns([("", *each) for each in reasons], elastic=2)
     lines += ["", pen.paint("Sizes", BOLD)]
     rows = [("", "", "A", "B", "change"), *(("", m.name, m.before, m.after, m.change) for m in measures(difference))]
