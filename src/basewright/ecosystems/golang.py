@@ -99,6 +99,15 @@ class GoBinary(msgspec.Struct, frozen=True, kw_only=True):
     """The dynamic loader that it asks for; None: static."""
 
 
+_NOTE = re.compile(rb"\x04\0\0\0[\x01-\xff]\0\0\0\x04\0\0\0Go\0\0")
+"""The header of the note with a build id: https://pkg.go.dev/cmd/internal/buildid"""
+
+
+def is_go_program(head: bytes) -> bool:
+    """Whether Go's linker made the ELF file whose first 4,096 bytes these are, as far as its build id tells."""
+    return head[:4] == b"\x7fELF" and _NOTE.search(head, 64) is not None
+
+
 def parse_go_binary(data: bytes | memoryview) -> GoBinary | None:
     """Reads an executable; None where it is no ELF file with Go's build information in it."""
     try:
@@ -288,6 +297,8 @@ def _unquoted(text: str) -> str:
     if len(text) >= 2 and text[0] == text[-1] == "`":
         return text[1:-1]
     if len(text) >= 2 and text[0] == text[-1] == '"':
+        import ast
+
         try:
             value = ast.literal_eval(text)
         except (SyntaxError, ValueError, MemoryError):

@@ -25,5 +25,5 @@ def _wants(entry: Entry) -> bool:
     return entry.size <= _MAX_KEPT_BYTES and _KEPT.fullmatch(path) is not None
 
 
-PICKS = Picks(version=2, wants=_wants)
+PICKS = Picks(version=3, wants=_wants)
 """What every reader of images asks for. A change of what is kept is a new version."""

@@ -13,6 +13,7 @@ import msgspec
 from basewright.ecosystems.apk import DATABASES, read_apk_installed
 from basewright.ecosystems.dist_info import read_distributions
 from basewright.ecosystems.dpkg import STATUS, STATUS_DIRECTORY, read_file_lists
+from basewright.ecosystems.golang import is_go_program
 from basewright.ecosystems.interpreter import is_interpreter_package, runtime_patterns
 from basewright.facts import Owner
 from basewright.oci.manifest import RunConfig
@@ -128,8 +129,8 @@ class _Claims:
                 self.owners.setdefault(f"{folder}/bin/{name}", Owner.DEPENDENCIES)
 
     def application(self, config: RunConfig) -> None:
-        """The files that the config runs with the folders they have for themselves, the working directory, and the
-        search paths of the application."""
+        """The files that the config runs with the folders they have for themselves, the working directory, the search
+        paths of the application, and programs written in Go, which carry their dependencies in them."""
         env = dict(each.split("=", 1) for each in config.env or () if "=" in each)
         folders = {_relative(config.working_dir)}
         folders |= {_relative(part) for name in _APPLICATION_VARIABLES for part in env.get(name, "").split(":")}
@@ -139,10 +140,9 @@ class _Claims:
                 folders.add(posixpath.dirname(path))
         landed = (self._tree.resolve(each) for each in folders)
         below = tuple(f"{each}/" for each in landed if each is not None and not _SHARED.fullmatch(each))
-        if below:
-            for entry in list(self._unowned()):
-                if entry.path.startswith(below):
-                    self.owners[entry.path] = Owner.APPLICATION
+        for entry in list(self._unowned()):
+            if (below and entry.path.startswith(below)) or (len(entry.head) > 64 and is_go_program(entry.head)):
+                self.owners[entry.path] = Owner.APPLICATION
 
     def _programs(self, config: RunConfig, env: dict[str, str]) -> Iterator[str]:
         """The files that entry point and command name: the program as PATH finds it, arguments as they are."""

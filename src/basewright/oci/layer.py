@@ -29,6 +29,9 @@ DEFAULT_EPOCH = 1_704_067_200
 MAX_LAYER_BYTES = 100 << 30
 _ELF = b"\x7fELF"
 _HEAD_BYTES = 64
+_GO_HEAD_BYTES = 4096
+_GO_NOTE = b"\x04\0\0\0Go\0\0"
+"""Type and owner of the note that Go's linker puts before the first page's end: of its programs that much is kept."""
 
 
 class LayerLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,7 +176,8 @@ def _entries(
         if entry.is_file:
             # The reader has just made the entry, and nobody else has it: it may be filled in.
             if entry.size >= _HEAD_BYTES and chunks.peek(4) == _ELF:
-                fill(entry, "head", chunks.peek(_HEAD_BYTES))
+                start = chunks.peek(_GO_HEAD_BYTES)
+                fill(entry, "head", start if _GO_NOTE in start[: entry.size] else start[:_HEAD_BYTES])
             if keep(entry):
                 kept_bytes += entry.size
                 if kept_bytes > limits.kept_bytes:

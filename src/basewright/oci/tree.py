@@ -48,7 +48,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
     sha256: bytes = b""
     """Of a file's content, 32 bytes, where a reader was asked for it."""
     head: bytes = b""
-    """The first 64 bytes of a file that begins as ELF files do, where a reader kept them."""
+    """The first 64 bytes of a file that begins as ELF files do, 4,096 of one that Go's linker made, where a reader kept
+    them."""
 
     @property
     def is_file(self) -> bool:
