@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from basewright._disk import ScratchFolder, cache_directory, check_writable, partial_file, sweep, write_atomically
+from basewright._disk import ScratchFolder, cache_directory, check_writable, partial_file, write_atomically
 from basewright.errors import BasewrightError, ExitCode, InputError, OutOfReachError
 from basewright.oci.blob import BlobStore
 from basewright.oci.image import assemble_image
 from basewright.oci.layer import read_layer, write_layer
 from basewright.oci.manifest import RunConfig
-from basewright.oci.transports.layout import write_layout
 from basewright.oci.tree import Tree, file
+from basewright.oci.writing import write_layout
 
 NOISE = os.urandom(3 << 20)
 
@@ -155,27 +155,6 @@ def test_a_full_disk_is_one_clear_error_and_no_half_written_file(tmp_path: Path)
         full(str(disk), caught.value)
         assert files(disk) == []
         write_atomically(disk / "a", b"there is room again")
-
-
-def _aged(path: Path, days: float, size: int = 100_000) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"x" * size)
-    then = time.time() - days * 86_400
-    os.utime(path, (then, then))
-    return path
-
-
-def test_a_sweep_removes_what_was_used_longest_ago_and_stops_at_the_bound(tmp_path: Path) -> None:
-    oldest, older = _aged(tmp_path / "a/1", 9), _aged(tmp_path / "b/c/2", 8)
-    kept = _aged(tmp_path / "a/3", 7)
-    sweep((tmp_path / "a", tmp_path / "b", tmp_path / "none"), max_bytes=150_000)
-    assert [each.exists() for each in (oldest, older, kept)] == [False, False, True]
-
-
-def test_a_sweep_leaves_what_another_process_may_be_reading(tmp_path: Path) -> None:
-    fresh = [_aged(tmp_path / str(number), 0.5) for number in range(3)]
-    sweep((tmp_path,), max_bytes=0)
-    assert all(each.exists() for each in fresh)
 
 
 def test_a_scratch_folder_goes_and_takes_those_of_killed_runs_along(

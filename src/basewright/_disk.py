@@ -7,19 +7,18 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from basewright.errors import InputError, OutOfReachError
 
-_PARTIAL = ".basewright-partial-"
+PARTIAL = ".basewright-partial-"
 _SCRATCH = "basewright-run-"
 _STALE_SECONDS = 60.0
 _PROBE_BYTES = 1 << 16
 """Larger than any buffer between a write and the disk."""
-IDLE_SECONDS = 86_400.0
 
 
 def cache_directory() -> Path:
@@ -68,7 +67,7 @@ def partial_file(folder: Path) -> Iterator[Partial]:
 
     The mode follows the umask. What a killed process left here earlier is removed as well.
     """
-    path = folder / f"{_PARTIAL}{secrets.token_hex(8)}"
+    path = folder / f"{PARTIAL}{secrets.token_hex(8)}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder)
@@ -87,7 +86,7 @@ def partial_file(folder: Path) -> Iterator[Partial]:
 
 def _remove_abandoned(folder: Path) -> None:
     """Partial files whose writer is gone: old enough to be locked, and not locked."""
-    for path in folder.glob(f"{_PARTIAL}*"):
+    for path in folder.glob(f"{PARTIAL}*"):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime < _STALE_SECONDS:
                 continue
@@ -112,7 +111,7 @@ class ScratchFolder:
 
     def close(self) -> None:
         """Removes it with everything in it."""
-        _remove_tree(self.path)
+        remove_tree(self.path)
         os.close(self._lock)
 
 
@@ -125,12 +124,13 @@ def _remove_abandoned_scratch(parent: Path) -> None:
                 facts = os.fstat(descriptor)
                 if facts.st_uid == os.geteuid() and time.time() - facts.st_mtime >= _STALE_SECONDS:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    _remove_tree(path)
+                    remove_tree(path)
             finally:
                 os.close(descriptor)
 
 
-def _remove_tree(path: Path) -> None:
+def remove_tree(path: Path) -> None:
+    """Removes a folder with everything in it, whatever its modes."""
     for folder, _, _ in os.walk(path):
         with suppress(OSError):  # Go's module folders are read-only
             Path(folder).chmod(0o700)
@@ -158,27 +158,6 @@ def write_atomically(path: Path, data: bytes) -> None:
     with partial_file(path.parent) as partial:
         partial.write(data)
         partial.become(path)
-
-
-def sweep(folders: Iterable[Path], *, max_bytes: int, idle_seconds: float = IDLE_SECONDS) -> None:
-    """Removes the least recently used files below `folders` until all together take at most `max_bytes`.
-
-    One that was used within `idle_seconds` stays, since another process may be about to read it.
-    """
-    found: list[tuple[float, int, str]] = []
-    for folder in folders:
-        for where, _, names in os.walk(folder):
-            for name in names:
-                with suppress(OSError):  # another process sweeps, or writes
-                    facts = Path(where, name).lstat()
-                    found.append((max(facts.st_atime, facts.st_mtime), facts.st_blocks * 512, f"{where}/{name}"))
-    total, now = sum(size for _, size, _ in found), time.time()
-    for used, size, path in sorted(found):
-        if total <= max_bytes or now - used < idle_seconds:
-            return
-        with suppress(OSError):
-            Path(path).unlink()
-            total -= size
 
 
 def disk_error(path: Path, error: OSError) -> InputError | OutOfReachError:

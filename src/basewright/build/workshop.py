@@ -3,13 +3,15 @@
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Self
 
 import msgspec
 
-from basewright._disk import ScratchFolder, sweep
+from basewright._cache import hold, sweep
+from basewright._disk import ScratchFolder
 from basewright.apps.bytecode import CachedBytecode, Run, host_interpreter, host_runner
 from basewright.bases.base import BaseImage, UnreachableBase
 from basewright.bases.catalog import BaseRequest, Provision, lock_base, provide_base
@@ -31,8 +33,8 @@ from basewright.world import World
 
 _COMPILE_SECONDS = 900.0
 _PROVIDERS = 4
-_SWEPT = ("store", "layers", "wheels", "bytecode")
-"""Of the cache; roots, Debian's packages and Go's builds have bounds of their own."""
+_SWEEP_SECONDS = 600.0
+"""Counting a large cache takes as long as a small build."""
 
 
 class Workshop:
@@ -48,6 +50,7 @@ class Workshop:
         self.lock = lock
         self.world = world
         self.runner = runner
+        hold(world.cache)
         self.store = BlobStore(world.cache / "store")
         self.spool = world.cache / "layers"
         self.roots = RootStore(world.cache / "roots")
@@ -71,7 +74,8 @@ class Workshop:
     def __exit__(self, *_: object) -> None:
         self.roots.close()
         self._scratch.close()
-        sweep((self.world.cache / name for name in _SWEPT), max_bytes=self.world.settings.cache_bytes)
+        with suppress(BasewrightError):
+            sweep(self.world.cache, max_bytes=self.world.settings.cache_bytes, every_seconds=_SWEEP_SECONDS)
 
     def request(self, option: Option) -> BaseRequest:
         """The option's base with its runtime packages."""

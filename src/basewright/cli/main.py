@@ -17,6 +17,7 @@ _VERBS = {
     "diff": "Compare two images, and say whether they are the same build and why not.",
     "inspect": "Show what an image is: its layers, whose bytes they are, what is wasted, what it is based on.",
     "copy": "Copy an image between registries, layouts, archives and engines.",
+    "cache": "Show what is kept in the user's cache; bound it, or clear it.",
     "dockerfile": "Render one candidate as a multi-stage Dockerfile.",
     "completion": "Print the shell's completion script.",
 }

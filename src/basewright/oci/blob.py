@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from basewright._cache import use
 from basewright._disk import partial_file
 from basewright.errors import HostileInputError, InputError
 from basewright.oci.digest import Digest
@@ -25,7 +26,10 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 class BlobStore:
-    """`DIRECTORY/blobs/sha256/HEX`, the arrangement of an OCI layout."""
+    """`DIRECTORY/blobs/sha256/HEX`, the arrangement of an OCI layout.
+
+    In a cache that this process holds, what it asked for or wrote stays until it ends, whoever else sweeps.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -34,10 +38,11 @@ class BlobStore:
         return self.directory / "blobs" / digest.algorithm / digest.hex
 
     def __contains__(self, digest: Digest) -> bool:
-        return self.path(digest).is_file()
+        return use(self.path(digest))
 
     def open(self, digest: Digest) -> BinaryIO:
         """The blob for reading; FileNotFoundError where it is not there."""
+        use(self.path(digest))
         return self.path(digest).open("rb")
 
     def read(self, digest: Digest, *, max_bytes: int) -> bytes:

@@ -15,6 +15,7 @@ from zlib import crc32
 import msgspec
 from msgspec.structs import force_setattr as fill
 
+from basewright._cache import mark
 from basewright._disk import partial_file, write_atomically
 from basewright.errors import BasewrightError, HostileInputError
 from basewright.oci.digest import Digest
@@ -81,7 +82,7 @@ class LayerIndexes:
         try:
             with path.open("rb") as file:
                 index = _read_index(file, diff_id, picks, hashed=hashed, place=place)
-            os.utime(path)
+            mark(path)
         except (OSError, ValueError, UnicodeError, msgspec.MsgspecError):
             return None
         return index
