@@ -33,13 +33,11 @@ def command(
 
     Exits 0 where what runs is the same (times, order, compression, history and annotations aside), 1 where it differs.
     """
-    from basewright.evidence.difference import Verdict, compare_images
-    from basewright.evidence.named_image import read_named_image
+    from basewright.evidence.difference import Verdict
+    from basewright.evidence.named_difference import compare_named_images
 
     with Talk(quiet=quiet, verbose=verbose) as talk:
-        world = world_of(talk)
-        one, two = (read_named_image(name, world, platform=platform, hashed=True) for name in (before, after))
-        difference = compare_images(one, two)
+        difference = compare_named_images(before, after, world_of(talk), platform=platform)
     print_result(_render(difference, form, wants_color(color)))
     same = (Verdict.IDENTICAL,) if strict else (Verdict.IDENTICAL, Verdict.SAME_CONTENT)
     return ExitCode.PASS if difference.verdict in same else ExitCode.GATE_SAYS_NO

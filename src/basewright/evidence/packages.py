@@ -23,6 +23,7 @@ class PackageKind(StrEnum):
     DEBIAN = "deb"
     ALPINE = "apk"
     PYTHON = "python"
+    GO = "go"
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,11 +64,16 @@ def compare_packages(before: Iterable[Package], after: Iterable[Package]) -> tup
         for key in sorted(one.keys() | two.keys())
         if one.get(key) != two.get(key)
     ]
+    return ordered(changes)
+
+
+def ordered(changes: Iterable[PackageChange]) -> tuple[PackageChange, ...]:
+    """As people want to read them."""
     return tuple(sorted(changes, key=lambda each: (each.before is None, each.after is None)))
 
 
 def _versions(packages: Iterable[Package]) -> dict[tuple[PackageKind, str], str]:
     found: dict[tuple[PackageKind, str], list[str]] = {}
-    for each in packages:
+    for each in dict.fromkeys(packages):
         found.setdefault((each.kind, each.name), []).append(each.version)
     return {key: ", ".join(sorted(versions)) for key, versions in found.items()}

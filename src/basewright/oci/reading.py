@@ -83,6 +83,11 @@ def read_image(
     )
 
 
+def layer_place(diff_id: Digest) -> str:
+    """What entries of a reading name as the archive that they stand in."""
+    return f"{diff_id.hex}.tar"
+
+
 def _size(layer: Layer) -> int:
     return -layer.descriptor.size
 
@@ -98,7 +103,7 @@ class _LayerReader:
 
     def read(self, layer: Layer) -> LayerIndex:
         name = f"the layer {layer.digest.short} of {self._source.name}"
-        place = f"{layer.diff_id.hex}.tar"
+        place = layer_place(layer.diff_id)
         index = self._kept(layer, name, place)
         if index is not None:
             return index
