@@ -9,6 +9,7 @@ import pytest
 
 from basewright.cli.main import main
 from basewright.errors import ExitCode
+from tests.doubles.go_binary import go_program
 from tests.doubles.image import archive, lay_out, make_image, member, pack_folder
 
 FILES = (member("etc", kind=b"5"), member("etc/a", b"1"), member("etc/b", b"22"))
@@ -76,6 +77,28 @@ def test_json_and_markdown_go_to_standard_output_alone(
     assert said.err == ""
     assert main([*words, "--format", "markdown"]) == ExitCode.GATE_SAYS_NO
     assert "| ~   | `/etc/b` | content, 2 B; mode 0644 → 0600 |" in capsys.readouterr().out
+
+
+def test_modules_of_go_programs_that_differ_are_packages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    same = member("usr/bin/same", go_program("go1.22.0", ("example.com/same", "v1.0.0")), mode=0o755)
+    base = archive(same)
+    programs = (
+        go_program("go1.24.1", ("example.com/a", "v1.0.0"), ("example.com/b", "v1.0.0")),
+        go_program("go1.24.2", ("example.com/a", "v1.1.0"), ("example.com/c", "v2.0.0")),
+    )
+    names = [
+        str(lay_out(tmp_path / f"go{number}", make_image(base, archive(member("app", program)))))
+        for number, program in enumerate(programs)
+    ]
+    assert main(["diff", *names, "--platform", "linux/amd64", "--format", "json"]) == ExitCode.GATE_SAYS_NO
+    packages = json.loads(capsys.readouterr().out)["packages"]
+    assert {each["kind"] for each in packages} == {"go"}
+    assert [(each["name"], each["before"], each["after"]) for each in packages] == [
+        ("example.com/a", "v1.0.0", "v1.1.0"),
+        ("stdlib", "1.24.1", "1.24.2"),
+        ("example.com/b", "v1.0.0", None),
+        ("example.com/c", None, "v2.0.0"),
+    ]
 
 
 def test_what_is_no_image_is_the_input_s_fault(

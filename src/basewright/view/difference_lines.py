@@ -81,8 +81,8 @@ def sections(difference: Difference) -> Iterator[Section]:
     files = difference.files
     if not files.is_empty:
         change = difference.after.file_bytes - difference.before.file_bytes
-        counts = f"{_counts(len(files.added), len(files.removed), len(files.changed))}, {format_change(change)}"
-        yield _section("Files", counts, list(_files(files)))
+        counts = _counts(len(files.added), len(files.removed), len(files.changed))
+        yield _section("Files", f"{counts}, {format_change(change)}" if change else counts, list(_files(files)))
 
 
 def _section(title: str, count: str, lines: Sequence[Line]) -> Section:
@@ -325,5 +325,5 @@ def _count_row(name: str, before: int, after: int) -> Measure:
 
 
 def format_change(count: int) -> str:
-    """`+1.80 MB`, `−300 B`, `±0 B`."""
-    return f"{'+' if count > 0 else '−' if count < 0 else '±'}{format_bytes(abs(count))}"
+    """`+1.80 MB`, `−300 B`, `0 B`."""
+    return f"{'+' if count > 0 else '−' if count < 0 else ''}{format_bytes(abs(count))}"
