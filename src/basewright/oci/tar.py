@@ -278,7 +278,13 @@ class TarReader:
             raise self._fault(f"{path} is a sparse file, which layers may not hold")
         if kind is None:
             raise self._fault(f"{path} has the unknown type {flag!r}")
-        size = self._decimal(pax[b"size"]) if b"size" in pax else self._number(size_field)
+        size = self._decimal(pax[b"size"]) if b"size" in pax else _number(size_field)
+        user = self._decimal(pax[b"uid"]) if b"uid" in pax else _number(uid)
+        group = self._decimal(pax[b"gid"]) if b"gid" in pax else _number(gid)
+        mode_bits = _number(mode)
+        if size | user | group | mode_bits < 0:
+            for field in (size_field, uid, gid, mode):
+                self._number(field)
         if flag == b"\0" and name.endswith(b"/"):  # a folder in archives older than POSIX
             if size:
                 raise self._fault(f"the folder {path} has content")
@@ -292,9 +298,9 @@ class TarReader:
         entry = Entry(
             path=path,
             type=kind,
-            mode=self._number(mode) & 0o7777,
-            uid=self._decimal(pax[b"uid"]) if b"uid" in pax else self._number(uid),
-            gid=self._decimal(pax[b"gid"]) if b"gid" in pax else self._number(gid),
+            mode=mode_bits & 0o7777,
+            uid=user,
+            gid=group,
             size=content,
             link=self._link(kind, path, pax.get(b"linkpath") or link.partition(b"\0")[0]) if kind in _LINKS else "",
             capabilities=pax.get(_CAPABILITY_KEY, b"") if pax else b"",
@@ -366,9 +372,12 @@ def _number(field: bytes) -> int:
         return -1
 
 
-@lru_cache(4096)
 def _time(field: bytes) -> int:
     """Seconds since 1970, before it where base-256 says so; 0 where it is damaged: nothing hangs on it."""
+    try:
+        return int(field[:11], 8)
+    except ValueError:
+        pass
     if field[0] & 0x80:
         value = int.from_bytes(field, "big") - ((0 if field[0] & 0x40 else 0x80) << 8 * (len(field) - 1))
         value -= (1 << 8 * len(field)) if field[0] & 0x40 else 0

@@ -123,9 +123,21 @@ class Tree:
 
     def __iter__(self) -> Iterator[Entry]:
         """In the order a layer has them: sorted by path as bytes, so a directory stands before what is in it."""
-        self._order = self._order or sorted(self._entries, key=_sort_key)
+        self._order = self._order or list(self._sorted())
         for path in self._order:
             yield self._entries[path]
+
+    def _sorted(self) -> Iterator[str]:
+        """Folder by folder, which needs no second copy of all paths at once."""
+        names: dict[str, list[str]] = {}
+        for path in self._entries:
+            names.setdefault(path.rpartition("/")[0], []).append(path)
+        todo = sorted(names.pop("", ()), key=_sort_key, reverse=True)
+        while todo:
+            path = todo.pop()
+            yield path
+            if path in names:
+                todo.extend(sorted(names.pop(path), key=_sort_key, reverse=True))
 
     def get(self, path: str) -> Entry | None:
         return self._entries.get(path)
@@ -182,4 +194,4 @@ class Tree:
 
 
 def _sort_key(path: str) -> bytes:
-    return path.encode("utf-8", "surrogateescape").replace(b"/", b"\0")
+    return path.encode("utf-8", "surrogateescape")
