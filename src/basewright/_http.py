@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit, urlunsplit
 
 from basewright import __version__
@@ -109,16 +109,16 @@ class PooledHttp:
         self._backoff_seconds = backoff_seconds
         self._unix_socket = unix_socket
         self._lock = threading.Lock()
-        self._managers: dict[tuple[str, str, str], urllib3.PoolManager] = {}
+        self._managers: dict[tuple[str, str, tuple[str, ...]], urllib3.PoolManager] = {}
 
-    def _manager(self, url: str, ca_file: str | None) -> "urllib3.PoolManager":
+    def _manager(self, url: str, ca_files: tuple[str, ...]) -> "urllib3.PoolManager":
         """Made when it is first asked for: reading the system's certificates takes time."""
         scheme = urlsplit(url).scheme
         proxy = "" if self._unix_socket else _proxy_for(url)
-        key = (scheme, proxy, (ca_file or "") if scheme == "https" else "")
+        key = (scheme, proxy, ca_files if scheme == "https" else ())
         with self._lock:
             if key not in self._managers:
-                context = _ssl_context(self._ca_file, ca_file) if "https" in (scheme, proxy[:5]) else None
+                context = _ssl_context(self._ca_file, *ca_files) if "https" in (scheme, proxy[:5]) else None
                 self._managers[key] = _make_manager(self._unix_socket, proxy, context, self._connections)
             return self._managers[key]
 
@@ -148,16 +148,16 @@ class PooledHttp:
         *,
         headers: Mapping[str, str] | None = None,
         method: str = "GET",
-        body: bytes | Iterable[bytes] | None = None,
+        body: bytes | Iterable[bytes | memoryview] | None = None,
         repeatable: bool | None = None,
         read_seconds: float | None = None,
-        ca_file: str | None = None,
+        ca_files: tuple[str, ...] = (),
     ) -> Iterator["urllib3.BaseHTTPResponse"]:
         """A successful answer whose body is read by the caller; any other status is an error. A body that ends early
         raises BrokenOffError where it is read.
 
         A `body` that is no bytes is streamed once, as it comes (name its Content-Length, else it goes in chunks).
-        `repeatable`: whether the request may be sent twice (None: as its method allows). `ca_file`: PEM certificates
+        `repeatable`: whether the request may be sent twice (None: as its method allows). `ca_files`: PEM certificates
         that are trusted beside the system's. A redirect to another host carries no credential, none leaves https for
         http but to this machine.
         """
@@ -175,7 +175,7 @@ class PooledHttp:
                 body,
                 self._retry(again),
                 urllib3.Timeout(connect=self._connect_seconds, read=read_seconds or self._read_seconds),
-                ca_file,
+                ca_files,
             )
         except urllib3.exceptions.HTTPError as error:
             raise OutOfReachError(f"{redact(url)} is out of reach: {_why(error)}") from None
@@ -196,18 +196,18 @@ class PooledHttp:
         method: str,
         url: str,
         headers: dict[str, str],
-        body: bytes | Iterable[bytes] | None,
+        body: bytes | Iterable[bytes | memoryview] | None,
         retry: "urllib3.Retry",
         timeout: "urllib3.Timeout",
-        ca_file: str | None,
+        ca_files: tuple[str, ...],
     ) -> "urllib3.BaseHTTPResponse":
         """The first answer that is no redirect, or is one that a body which was streamed cannot follow."""
         for _ in range(_MAX_REDIRECTS + 1):
-            response = self._manager(url, ca_file).request(
+            response = self._manager(url, ca_files).request(
                 method,
                 url,
                 headers=headers,
-                body=body,
+                body=cast("bytes | Iterable[bytes] | None", body),  # a socket sends views as they are
                 preload_content=False,
                 redirect=False,
                 retries=retry,

@@ -1,35 +1,24 @@
-"""Others read what is written here, and what others write is read here: skopeo, umoci, docker-registry of Debian."""
+"""Others read what is written here, and what others write is read here: skopeo and umoci of Debian."""
 
-import base64
 import shutil
-import socket
 import subprocess
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 import pytest
 from tests.doubles.image import archive, lay_out, make_image, member, render_index, sha256
 
-from basewright._http import PooledHttp
-from basewright.errors import ExitCode, InputError, OutOfReachError
 from basewright.oci.blob import BlobStore
 from basewright.oci.filesystem import flatten
 from basewright.oci.image import Image, assemble_image
 from basewright.oci.layer import read_layer, write_layer
 from basewright.oci.manifest import RunConfig
 from basewright.oci.platform import parse_platform
-from basewright.oci.pull import pull_image
-from basewright.oci.reference import parse_reference
 from basewright.oci.transports.archive import read_archive
-from basewright.oci.transports.registry import RegistrySource
 from basewright.oci.tree import Entry, FileType, Tree, directory, file, symlink
 from basewright.oci.writing import write_layout
 
-USER, PASSWORD = "alice", "pass:word"
-HTPASSWD = f"{USER}:$2b$05$abcdefghijklmnopqrstuuDIEddBSuRWBBEY6g5zv60IAP5bSSfki\n"
 CREATED = "2024-01-01T00:00:00Z"
 AMD64 = parse_platform("linux/amd64")
 
@@ -238,77 +227,3 @@ def test_umoci_unpacks_what_we_flatten(tmp_path: Path, name: str, packing: str) 
         for path, kind, mode, _, _, link, data in sorted(facts(image), key=lambda each: Path(str(each[0])))
     ]
     assert ours == on_disk(tmp_path / "bundle" / "rootfs")
-
-
-# docker-registry
-
-
-@contextmanager
-def docker_registry(folder: Path, *, login: bool) -> Iterator[str]:
-    """Debian's registry on loopback; yields `host:port`."""
-    program = needs("docker-registry")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    (folder / "htpasswd").write_text(HTPASSWD)
-    auth = f"auth:\n  htpasswd:\n    realm: test\n    path: {folder}/htpasswd\n" if login else ""
-    config = f"storage:\n  filesystem:\n    rootdirectory: {folder}/storage\nhttp:\n  addr: 127.0.0.1:{port}\n"
-    (folder / "config.yml").write_text(f"version: 0.1\nlog:\n  level: error\n{config}{auth}")
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([program, "serve", str(folder / "config.yml")], stdout=log, stderr=log)
-        try:
-            for _ in range(200):
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.05)
-            else:
-                pytest.fail((folder / "log").read_text())
-            yield f"127.0.0.1:{port}"
-        finally:
-            server.kill()
-            server.wait()
-
-
-def pull(host: str, folder: Path, *, name: str, credentials: Mapping[str, str]) -> Image:
-    http = PooledHttp(backoff_seconds=0.01)
-    source = RegistrySource(parse_reference(f"{host}/{name}"), http, credentials=credentials)
-    return pull_image(source, BlobStore(folder), platform=parse_platform("amd64"))
-
-
-@pytest.mark.parametrize("login", [False, True])
-def test_a_real_registry(tmp_path: Path, image: Image, login: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    needs("skopeo")
-    write_layout(image, tmp_path / "layout", reference="calendar")
-    credentials = {}
-    with docker_registry(tmp_path, login=login) as host:
-        options = ["--dest-tls-verify=false"]
-        if login:
-            options += ["--dest-creds", f"{USER}:{PASSWORD}"]
-            credentials = {host: base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()}
-        skopeo("copy", *options, f"oci:{tmp_path}/layout:calendar", f"docker://{host}/team/calendar:1")
-        skopeo(
-            "copy",
-            "--format",
-            "v2s2",
-            *options,
-            f"oci:{tmp_path}/layout:calendar",
-            f"docker://{host}/team/calendar:docker",
-        )
-        for name in ("team/calendar:1", f"team/calendar@{image.digest}"):
-            again = pull(host, tmp_path / "again", name=name, credentials=credentials)
-            assert again.digest == image.digest
-        assert facts(pull(host, tmp_path / "docker", name="team/calendar:docker", credentials=credentials)) == facts(
-            image
-        )
-        with pytest.raises(InputError, match="does not exist in its registry"):
-            pull(host, tmp_path / "none", name="team/calendar:2", credentials=credentials)
-        if login:
-            with pytest.raises(OutOfReachError) as caught:
-                pull(host, tmp_path / "none", name="team/calendar:1", credentials={})
-            assert (caught.value.exit_code, "docker login" in caught.value.hint) == (ExitCode.COULD_NOT_TELL, True)
-            wrong = {host: base64.b64encode(b"alice:wrong").decode()}
-            with pytest.raises(OutOfReachError, match="UNAUTHORIZED"):
-                pull(host, tmp_path / "none", name="team/calendar:1", credentials=wrong)

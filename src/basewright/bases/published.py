@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from basewright._http import PooledHttp
 from basewright.bases.base import BaseImage, UnreachableBase
 from basewright.bases.loaded import load_base
 from basewright.errors import HostileInputError, InputError, OutOfReachError
@@ -19,7 +20,7 @@ from basewright.oci.platform import parse_platform
 from basewright.oci.pull import Resolved, pull_image, resolve
 from basewright.oci.reference import Reference, parse_reference
 from basewright.oci.transports.registries import Registries
-from basewright.oci.transports.registry import OpensUrls, RegistrySource
+from basewright.oci.transports.registry import RegistrySource
 from basewright.oci.transports.store import StoreSource
 from basewright.progress import about_seconds
 from basewright.strategy import Platform, PublishedBase
@@ -65,9 +66,9 @@ def provide_published(
     return PublishedAnswer(base=loaded, locked=entry)
 
 
-def registry_source(reference: Reference, http: OpensUrls, registries: Registries) -> RegistrySource:
+def registry_source(reference: Reference, http: PooledHttp, registries: Registries) -> RegistrySource:
     """The registry of `reference` as the user settled it."""
-    return RegistrySource(reference, http)
+    return RegistrySource(reference, http, registries)
 
 
 def named_digest(source: RegistrySource) -> Digest:
