@@ -1,8 +1,8 @@
 """A base from an image whose blobs are in the store: its layers read once, its files looked at."""
 
-import os
 from pathlib import Path
 
+from basewright._cache import use
 from basewright.bases.base import BaseImage
 from basewright.bases.look import installed_packages, os_release, runtime_of
 from basewright.ecosystems.machine import foreign_programs
@@ -90,14 +90,11 @@ class _Reader:
 
     def _kept(self, layer: Layer, spool: Path, name: str) -> LayerIndex | None:
         """What was read of this blob before, where the uncompressed archive is still here."""
-        if self._indexes.unpacked(layer.digest) != Unpacked(layer.descriptor.size, str(layer.diff_id)):
+        known = self._indexes.unpacked(layer.digest)
+        if known != Unpacked(layer.descriptor.size, str(layer.diff_id)) or not use(spool):
             return None
         index = self._indexes.load(layer.diff_id, picks=PICKS, hashed=False, place=spool.name)
-        try:
-            if index is None or spool.stat().st_size != index.uncompressed_bytes:
-                return None
-            os.utime(spool)  # it is used: no sweep takes it
-        except OSError:
+        if index is None or spool.stat().st_size != index.uncompressed_bytes:
             return None
         self._limits.check(index.uncompressed_bytes, layer.descriptor.size, name)
         self._limits.check_entries(len(index.entries), name)
