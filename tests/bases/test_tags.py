@@ -9,7 +9,7 @@ from tests.doubles.registry import Fault, Registry, running_registry
 from tests.doubles.world import NoLogins
 
 from basewright.bases.tags import ASK_SECONDS, ask_tags
-from basewright.oci.transports.registries import Registries
+from basewright.oci.transports.registries import Mirror, Registries, RegistrySettings
 
 IMAGE = make_image(archive(member("a", b"x")))
 NOBODY = Registries(keychain=NoLogins())
@@ -50,3 +50,16 @@ def test_a_refusal_says_nothing_of_a_tag(status: int, registry: Registry) -> Non
 
 def test_nothing_is_asked_where_there_is_nothing_to_ask() -> None:
     assert ask_tags([], NOBODY) == {}
+
+
+def test_a_tag_is_asked_for_without_pulling_it(registry: Registry) -> None:
+    ask_tags([f"{registry.host}/team/base:1"], NOBODY)
+    assert [method for method, _, _ in registry.requests] == ["HEAD"]
+
+
+def test_mirrors_are_asked_first(registry: Registry) -> None:
+    settings = RegistrySettings(mirrors=(Mirror(location=registry.host),))
+    registries = Registries(keychain=NoLogins(), settings={"docker.io": settings, "127.0.0.1:9": settings})
+    assert set(ask_tags(["127.0.0.1:9/team/base:1"], registries)) == {"127.0.0.1:9/team/base:1"}
+    # A mirror may lack what the registry itself has: only that one's word counts.
+    assert ask_tags(["127.0.0.1:9/team/base:2"], registries) == {}

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import msgspec
 
-from basewright._http import PooledHttp
 from basewright.bases.base import BaseImage, UnreachableBase
 from basewright.bases.loaded import load_base
 from basewright.errors import HostileInputError, InputError, OutOfReachError
@@ -19,7 +18,6 @@ from basewright.oci.image import Image
 from basewright.oci.platform import parse_platform
 from basewright.oci.pull import Resolved, pull_image, resolve
 from basewright.oci.reference import Reference, parse_reference
-from basewright.oci.transports.registries import Registries
 from basewright.oci.transports.registry import RegistrySource
 from basewright.oci.transports.store import StoreSource
 from basewright.progress import about_seconds
@@ -66,21 +64,11 @@ def provide_published(
     return PublishedAnswer(base=loaded, locked=entry)
 
 
-def registry_source(reference: Reference, http: PooledHttp, registries: Registries) -> RegistrySource:
-    """The registry of `reference` as the user settled it."""
-    return RegistrySource(reference, http, registries)
-
-
-def named_digest(source: RegistrySource) -> Digest:
-    """What the source's own name stands for now."""
-    return Digest.of(source.manifest(None))
-
-
 def _pull(
     reference: str, platform: Platform, locked: LockedImage | None, store: BlobStore, world: World
 ) -> tuple[Image, LockedImage]:
     """The image, and what it adds to the lock."""
-    source = registry_source(_pinned(parse_reference(reference), locked), world.http, world.settings.registries)
+    source = RegistrySource(_pinned(parse_reference(reference), locked), world.http, world.settings.registries)
     try:
         found = _resolve(source, platform, store, world)
         image = pull_image(source, store, platform=parse_platform(platform), resolved=found)

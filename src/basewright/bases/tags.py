@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import msgspec
 
 from basewright._http import PooledHttp
-from basewright.bases.published import named_digest, registry_source
 from basewright.errors import HostileInputError, InputError, OutOfReachError
 from basewright.oci.digest import Digest
 from basewright.oci.reference import parse_reference
 from basewright.oci.transports.registries import Registries
+from basewright.oci.transports.registry import RegistrySource
 from basewright.parallel import map_within
 
 _CONNECT_SECONDS = 1.5
@@ -30,7 +30,7 @@ def ask_tags(references: Sequence[str], registries: Registries) -> dict[str, Tag
 
     def ask(reference: str) -> TagAnswer | None:
         try:
-            return TagAnswer(digest=named_digest(registry_source(parse_reference(reference), http, registries)))
+            return TagAnswer(digest=RegistrySource(parse_reference(reference), http, registries).named_digest())
         except HostileInputError:
             return None
         except InputError:
