@@ -49,7 +49,7 @@ _NAMES = ("node", "ruby", "php", "go", "java", "dotnet")
 
 _PACKAGES = (
     r"(?:lib)?python3(?:\.\d+)?(?:-(?:minimal|stdlib|venv|dev|pyc|pycache-pyc[0-2]|dbg|nopie|gdbm|distutils|lib2to3))?"
-    r"|(?:lib)?pypy3[^/]*|(?:lib)?nodejs?(?:\d+)?(?:-(?:dev|doc|current|libs))?"
+    r"|(?:lib)?pypy3[^/]*|(?:lib)?node(?:js)?(?:\d+)?(?:-(?:dev|doc|current|libs))?"
     r"|(?:lib)?ruby(?:\d[\d.]*)?(?:-libs)?|php[\d.]*(?:-(?:cli|common|fpm))?|openjdk\d*-.*|dotnet-(?:runtime|host)[^/]*"
     r"|golang(?:-[\d.]+)?(?:-(?:go|src))?|go"
 )

@@ -88,7 +88,7 @@ def _known(reading: ImageReading) -> Foundation | None:
 
 
 def _told(history: Sequence[History]) -> Foundation | None:
-    """The language's image over the distribution's, with as many layers as stand before its last CMD."""
+    """The language's image over the distribution's, with as many layers as stand before its last line."""
     lines = [each.created_by for each in history]
     system, at = _system(lines)
     for image, (version, other) in _LANGUAGES.items():
@@ -96,7 +96,8 @@ def _told(history: Sequence[History]) -> Foundation | None:
         proof = [number for number, line in enumerate(lines) if _value(line, other)]
         if where and proof:
             found = _value(lines[where[-1]], version)
-            end = next((n for n, line in enumerate(lines) if n > where[-1] and _is_command(line)), None)
+            is_end = _is_home if image == "golang" else _is_command
+            end = next((n for n, line in enumerate(lines) if n > where[-1] and is_end(line)), None)
             on = f" on {system}" if system else ""
             return Foundation(
                 name=f"{image}:{found}{on}", by=KnownBy.HISTORY, layers=_layers(history, end), source=lines[where[-1]]
@@ -123,6 +124,11 @@ def _value(line: str, variable: str) -> str:
 
 def _is_command(line: str) -> bool:
     return "CMD [" in line and "HEALTHCHECK" not in line
+
+
+def _is_home(line: str) -> bool:
+    """The last line of Go's image, which has no command of its own."""
+    return "WORKDIR /go" in line
 
 
 def _layers(history: Sequence[History], end: int | None) -> int | None:

@@ -199,6 +199,7 @@ def _warnings(reading: ImageReading, tree: Tree, foreign: Sequence[ForeignProgra
         yield f"{what} for {machine}, and the config says {reading.config.architecture}: {named}"
     history = sum(not each.empty_layer for each in reading.config.history)
     if reading.config.history and history != len(reading.layers):
-        yield f"the history tells of {history:,} layers, and there are {len(reading.layers):,}"
+        layers = "1 layer" if history == 1 else f"{history:,} layers"
+        yield f"the history tells of {layers}, and there are {len(reading.layers):,}"
     for name in dict.fromkeys(name for path, name in _UNREAD_DATABASES.items() if path in tree):
         yield f"the package database of {name} is not read here: what it installed is unexplained"

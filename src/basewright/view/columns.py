@@ -35,7 +35,7 @@ class Pen:
         last = used[-1] if used else 0
         room = self.width - gaps - sum(widths[at] for at in used if at not in (elastic, last))
         if elastic == last:
-            widths[last] = min(widths[last], max(room, 8))
+            widths[last] = min(widths[last], max(room, 4))
         elif widths[elastic] + widths[last] > room:
             kept = min(widths[last], max(room - widths[elastic], room * 2 // 5))
             widths[elastic], widths[last] = min(widths[elastic], room - kept), kept

@@ -161,8 +161,8 @@ def inspection_document(inspection: Inspection, *, tree: bool) -> InspectionDocu
         source=printable(inspection.name),
         platform=printable(str(inspection.platform)),
         wanted_platform=None if wanted is None else printable(str(wanted)),
-        digest=inspection.digest,
-        top_digest=inspection.top_digest,
+        digest=str(inspection.digest),
+        top_digest=str(inspection.top_digest),
         compressed_bytes=inspection.compressed_bytes,
         uncompressed_bytes=inspection.uncompressed_bytes,
         file_count=inspection.files,
@@ -212,8 +212,8 @@ def _config(inspection: Inspection) -> ConfigDocument:
 def _layer(layer: InspectedLayer, *, tree: bool) -> LayerDocument:
     changes, history = layer.changes, layer.history
     return LayerDocument(
-        digest=layer.digest,
-        diff_id=layer.diff_id,
+        digest=str(layer.digest),
+        diff_id=str(layer.diff_id),
         media_type=printable(layer.media_type),
         compressed_bytes=layer.compressed_bytes,
         uncompressed_bytes=layer.uncompressed_bytes,

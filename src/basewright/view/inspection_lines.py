@@ -197,13 +197,10 @@ def wasted_rows(inspection: Inspection) -> tuple[list[Row], int]:
 
 
 def wasted_row(each: WastedFile) -> Row:
-    """`4.10 MB`, the path, `layers 1, 2; removed in 3`."""
-    story = f"written in {_numbers(each.written)}"
-    return (
-        format_bytes(each.bytes),
-        f"/{shown(each.path)}",
-        story + (f", removed in {_numbers(each.removed)}" if each.removed else ""),
-    )
+    """`4.10 MB`, the path, `layers 1, 2; gone in 3`."""
+    words = "layer" if len(each.written) == 1 else "layers"
+    gone = f"; gone in {_numbers(each.removed)}" if each.removed else ""
+    return format_bytes(each.bytes), f"/{shown(each.path)}", f"{words} {_numbers(each.written)}{gone}"
 
 
 def _numbers(layers: Sequence[int]) -> str:

@@ -17,6 +17,9 @@ from basewright.view.inspection_tree import tree_lines
 from basewright.view.markdown import code, escape_text, render_table
 from basewright.view.number import format_share
 
+_PROSE = ("platform", "created", "based on", "system", "runtime", "packages")
+"""Facts that are words of ours; the others are the image's own."""
+
 
 def render_inspection_markdown(inspection: Inspection, *, tree: str | None) -> str:
     """The same as the text, in tables; with `tree` the folder of that path instead."""
@@ -27,7 +30,8 @@ def render_inspection_markdown(inspection: Inspection, *, tree: str | None) -> s
 def _page(inspection: Inspection) -> Iterator[str]:
     for each in inspection.warnings:
         yield f"**Warning:** {escape_text(printable(each))}\n"
-    yield render_table(("", "what"), [(label, code(value)) for label, value in facts(inspection)])
+    told = [(label, escape_text(text) if label in _PROSE else code(text)) for label, text in facts(inspection)]
+    yield render_table(("", "what"), told)
     yield from _owners(inspection)
     yield from _layers(inspection)
     yield from _waste(inspection)
@@ -56,7 +60,7 @@ def _layers(inspection: Inspection) -> Iterator[str]:
     ]
     if rows:
         yield "#### Layers\n"
-        header = ("", "pulled", "unpacked", "files", "made by")
+        header = ("", "pulled", "unpacked", "names", "made by")
         yield render_table(header, rows, right=frozenset((0, 1, 2)))
 
 

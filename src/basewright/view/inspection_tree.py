@@ -16,6 +16,7 @@ from basewright.view.number import format_bytes
 _LEVELS = 2
 _MAX_CHILDREN = (40, 8)
 """How many names of a folder are shown, by its level."""
+_FEW = 3
 _MAX_WASTED = 8
 _LETTERS = {
     FileType.DIRECTORY: "d",
@@ -64,7 +65,7 @@ def render_inspection_tree(inspection: Inspection, path: str, *, width: int, col
     if wasted:
         texts += ["", pen.paint("Wasted below it", BOLD), *pen.columns(wasted, elastic=1, right=(0,))]
         texts += [pen.paint(f"  and {more:,} more", DIM)] * bool(more)
-    texts += ["", pen.paint("n: the layer that brought it; ~n: that changed what lower layers had", DIM)]
+    texts += ["", pen.paint("n: its layer; ~n: that changed what lower ones had", DIM)]
     return "\n".join(line.rstrip() for line in texts) + "\n"
 
 
@@ -129,6 +130,8 @@ def _lines(node: _Node, name: str, branch: str, below: str, level: int, changed:
         return
     children = sorted(node.children.items(), key=lambda each: (-each[1].bytes, each[0]))
     kept = few(len(children), _MAX_CHILDREN[level])
+    if level:  # a hundred links and empty folders tell less than they take
+        kept = min(kept, few(len(children), max(sum(child.bytes > 0 for _, child in children), _FEW)))
     hidden = children[kept:]
     for number, (each, child) in enumerate(children[:kept], 1):
         is_last = number == len(children)
