@@ -366,11 +366,11 @@ def _target_reference(reference: Reference, tag: str | None) -> Reference:
 
 
 def _engine_names(tag: str | None, whole_name: Reference | None) -> tuple[str, ...]:
-    """What an engine will call an image, if anything."""
+    """What an engine will call an image, if anything. Whole: podman takes `calendar:1` for localhost/calendar:1."""
     reference = parse_reference(tag) if tag else whole_name
     if reference is None or (reference.digest is not None and not reference.tag):
         return ()
-    return (msgspec.structs.replace(reference, digest=None, tag=reference.tag or "latest").familiar,)
+    return (str(msgspec.structs.replace(reference, digest=None, tag=reference.tag or "latest")),)
 
 
 def _no_digest(digest: Digest | None, name: ImageName) -> None:

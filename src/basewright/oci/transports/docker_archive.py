@@ -22,7 +22,7 @@ from basewright.oci.manifest import (
     parse_manifest,
 )
 from basewright.oci.reference import parse_reference
-from basewright.oci.span import Span, checked, tar_places
+from basewright.oci.span import Span, tar_places
 from basewright.oci.stream import inflate
 from basewright.oci.transports.made import MadeSource, Part, part_of
 from basewright.oci.transports.tar_file import TarFile
@@ -125,7 +125,7 @@ class DockerArchiveSink:
         """One at a time: a layer's uncompressed size is known behind its end."""
         with self._lock:
             if descriptor.media_type in CONFIG_TYPES:
-                self._config = b"".join(checked(chunks, descriptor, name=self.name))
+                self._config = b"".join(chunks)
                 self._files[descriptor.digest] = f"{descriptor.checked_digest.hex}.json"
                 self._file.add(self._files[descriptor.digest], self._config)
             else:
@@ -133,11 +133,10 @@ class DockerArchiveSink:
 
     def _put_layer(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
         name = f"the layer {descriptor.checked_digest.short}"
-        packed = checked(chunks, descriptor, name=self.name)
         hasher = hashlib.sha256()
 
         def tar() -> Iterator[bytes]:
-            stream = inflate(packed, name=name)
+            stream = inflate(chunks, name=name)
             for chunk in self._limits.guard(stream, compressed_bytes=descriptor.size, name=name):
                 hasher.update(chunk)
                 yield chunk

@@ -8,7 +8,6 @@ import msgspec
 from basewright.oci.digest import Digest
 from basewright.oci.manifest import OCI_INDEX, Descriptor, Index, Manifest, parse_manifest, render_json
 from basewright.oci.reference import Reference
-from basewright.oci.span import checked
 from basewright.oci.transports.layout import LAYOUT_FILE, blob_name
 from basewright.oci.transports.layout_folder import as_referrer, listed_as
 from basewright.oci.transports.tar_file import TarFile
@@ -57,7 +56,7 @@ class ArchiveSink:
     def put_blob(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
         if descriptor.checked_digest not in self._places:
             self.place((descriptor,))
-        self._file.fill(self._places[descriptor.checked_digest], checked(chunks, descriptor, name=self.name))
+        self._file.fill(self._places[descriptor.checked_digest], chunks)
 
     def put_manifest(self, descriptor: Descriptor, data: bytes) -> None:
         self.put_blob(descriptor, (data,))

@@ -20,7 +20,6 @@ from basewright.oci.digest import Digest
 from basewright.oci.manifest import INDEX_TYPES, MANIFEST_TYPES, OCI_INDEX, Descriptor, Index, parse_manifest
 from basewright.oci.pull import MAX_DEPTH, read_child
 from basewright.oci.reference import Reference
-from basewright.oci.span import checked
 from basewright.oci.transports.layout import (
     CONTAINERD_NAME,
     LAYOUT_FILE,
@@ -80,7 +79,7 @@ class FolderSink:
     def put_blob(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
         target = self.path / blob_name(descriptor.checked_digest)
         with partial_file(target.parent) as partial:
-            for chunk in checked(chunks, descriptor, name=self.name):
+            for chunk in chunks:
                 partial.write(chunk)
             partial.become(target)
 

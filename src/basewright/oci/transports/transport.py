@@ -51,7 +51,7 @@ class Sink(Protocol):
         ...
 
     def put_blob(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
-        """Keeps a blob, checked against digest and size."""
+        """Keeps a blob, whose `chunks` raise HostileInputError where they are not what `descriptor` announces."""
         ...
 
     def put_manifest(self, descriptor: Descriptor, data: bytes) -> None:

@@ -1,0 +1,424 @@
+"""Copies: every digest as it was, each blob once, nothing half-done; and what some places cannot keep is said."""
+
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from basewright.errors import HostileInputError, InputError
+from basewright.oci.copying import Copied, copy_image
+from basewright.oci.digest import Digest
+from basewright.oci.manifest import Descriptor, ImagePlatform
+from basewright.oci.platform import parse_platform
+from basewright.oci.transports.catalog import ImageName, carried_name, check_replaceable, open_file, parse_name
+from basewright.oci.transports.docker_archive import DockerArchiveSink
+from basewright.oci.transports.layout import LayoutSource
+from basewright.oci.transports.layout_archive import ArchiveSink
+from basewright.oci.transports.layout_folder import FolderSink
+from basewright.oci.transports.transport import Sink, Source
+from tests.doubles.image import (
+    OCI_INDEX,
+    OCI_MANIFEST,
+    MadeImage,
+    archive,
+    as_json,
+    lay_out,
+    listing,
+    make_image,
+    member,
+    pack_folder,
+    render_index,
+    sha256,
+)
+
+TAR, OTHER = archive(member("a", b"hello")), archive(member("b", b"other"))
+AMD64 = parse_platform("linux/amd64")
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+REF_NAME = "org.opencontainers.image.ref.name"
+
+
+def copy(
+    source: Source, sink: Sink, *, platform: ImagePlatform | None = None, referrers: bool = False
+) -> tuple[Copied, list[str]]:
+    told: list[str] = []
+
+    def notice(text: str) -> None:
+        told.append(text)
+
+    try:
+        done = copy_image(
+            source,
+            sink,
+            platform=platform,
+            referrers=referrers,
+            progress=lambda text: None,
+            notice=notice,
+        )
+    finally:
+        sink.close()
+    return done, told
+
+
+def folder(path: Path, tag: str | None = None) -> FolderSink:
+    return FolderSink(path, tag=tag, whole_name=None)
+
+
+def blobs(path: Path) -> dict[str, bytes]:
+    return {
+        f"{each.parent.name}:{each.name}": each.read_bytes() for each in (path / "blobs").rglob("*") if each.is_file()
+    }
+
+
+def two_platforms() -> tuple[bytes, dict[str, bytes]]:
+    """An index with fields that nobody knows, and everything that it leads to."""
+    amd, arm = make_image(TAR, OTHER), make_image(TAR, architecture="arm64")
+    attestation = make_image(archive(member("sbom")))
+    attestation.platform = {"os": "unknown", "architecture": "unknown"}
+    attestation.annotations = {"vnd.docker.reference.type": "attestation-manifest"}
+    images = (amd, arm, attestation)
+    index = {
+        "schemaVersion": 2,
+        "mediaType": OCI_INDEX,
+        "manifests": [each.descriptor() | {"unknown": 1} for each in images],
+        "unknown": {"b": [1.50, "é"], "a": None},
+        "annotations": {"x": "y"},
+    }
+    top = json.dumps(index, indent=3).encode()
+    contents = {sha256(top): top}
+    for each in images:
+        contents |= each.blobs
+    return top, contents
+
+
+def laid_out(path: Path, top: bytes, contents: Mapping[str, bytes], *, media_type: str = OCI_INDEX) -> LayoutSource:
+    descriptor = {"mediaType": media_type, "digest": sha256(top), "size": len(top), "annotations": {REF_NAME: "t"}}
+    return LayoutSource(lay_out(path, index=render_index([descriptor]), extra=contents))
+
+
+# Byte for byte
+
+
+def test_all_platforms_with_every_byte_as_it_was(tmp_path: Path) -> None:
+    top, contents = two_platforms()
+    source = laid_out(tmp_path / "in", top, contents)
+    done, _ = copy(source, folder(tmp_path / "folder"))
+    assert (done.digest, done.lost) == (sha256(top), ())
+    assert blobs(tmp_path / "folder") == contents
+    copy(LayoutSource(tmp_path / "folder"), ArchiveSink(tmp_path / "x.tar", tag="t", whole_name=None))
+    again, _ = copy(LayoutSource(tmp_path / "x.tar", tag="t"), folder(tmp_path / "again"))
+    assert again.digest == sha256(top)
+    assert blobs(tmp_path / "again") == contents
+
+
+@pytest.mark.parametrize("packing", ["gzip", "zstd", "tar"])
+def test_docker_s_manifests_and_lists_stay_docker_s(tmp_path: Path, packing: str) -> None:
+    made = make_image(TAR, packing=packing)
+    made.manifest["mediaType"] = DOCKER_MANIFEST
+    named = made.descriptor() | {"mediaType": DOCKER_MANIFEST}
+    top = as_json({"schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": [named]})
+    source = laid_out(tmp_path / "in", top, made.blobs | {sha256(top): top}, media_type=DOCKER_LIST)
+    copy(source, folder(tmp_path / "out"))
+    (listed,) = json.loads((tmp_path / "out" / "index.json").read_bytes())["manifests"]
+    assert (listed["mediaType"], listed["digest"]) == (DOCKER_LIST, sha256(top))
+    assert blobs(tmp_path / "out") == made.blobs | {sha256(top): top}
+
+
+def test_one_platform_of_several(tmp_path: Path) -> None:
+    top, contents = two_platforms()
+    done, _ = copy(laid_out(tmp_path / "in", top, contents), folder(tmp_path / "out"), platform=parse_platform("arm64"))
+    arm = make_image(TAR, architecture="arm64")
+    assert (done.digest, blobs(tmp_path / "out")) == (sha256(arm.manifest_bytes), arm.blobs)
+    assert done.lost == ("the platforms other than linux/arm64",)
+    with pytest.raises(InputError, match="no image for linux/s390x") as caught:
+        copy(LayoutSource(tmp_path / "in"), folder(tmp_path / "none"), platform=parse_platform("s390x"))
+    assert caught.value.hint == "its platforms: linux/amd64, linux/arm64"
+    assert not (tmp_path / "none").exists()
+
+
+def test_an_archive_is_the_same_file_each_time(tmp_path: Path) -> None:
+    top, contents = two_platforms()
+    source = laid_out(tmp_path / "in", top, contents)
+    for name in ("1.tar", "2.tar"):
+        copy(source, ArchiveSink(tmp_path / name, tag="t", whole_name=None))
+    assert (tmp_path / "1.tar").read_bytes() == (tmp_path / "2.tar").read_bytes()
+
+
+def test_an_artifact_that_is_no_image(tmp_path: Path) -> None:
+    made = make_image(TAR)
+    made.manifest["artifactType"] = "application/vnd.example"
+    made.manifest["config"] = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": sha256(b"{}"), "size": 2}
+    contents = {
+        sha256(made.manifest_bytes): made.manifest_bytes,
+        sha256(made.layers[0]): made.layers[0],
+        sha256(b"{}"): b"{}",
+    }
+    source = laid_out(tmp_path / "in", made.manifest_bytes, contents, media_type=OCI_MANIFEST)
+    copy(source, folder(tmp_path / "out"))
+    assert blobs(tmp_path / "out") == contents
+
+
+# Each blob once
+
+
+class Counting:
+    """A source that remembers what was asked of it."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.asked: list[str] = []
+
+    @property
+    def name(self) -> str:
+        return self._source.name
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._source, name)
+
+    def manifest(self, digest: object) -> bytes:
+        return self._source.manifest(digest)  # type: ignore[arg-type]
+
+    def referrers(self, subject: object) -> tuple[Descriptor, ...]:
+        return self._source.referrers(subject)  # type: ignore[arg-type]
+
+    def blob(self, descriptor: Descriptor) -> Iterable[bytes]:
+        self.asked.append(descriptor.digest)
+        return self._source.blob(descriptor)
+
+
+def test_what_is_there_is_not_asked_for(tmp_path: Path) -> None:
+    top, contents = two_platforms()
+    source = Counting(laid_out(tmp_path / "in", top, contents))
+    copy(source, folder(tmp_path / "out", "one"))  # type: ignore[arg-type]
+    assert len(source.asked) == len(set(source.asked)) == 6
+    source.asked.clear()
+    done, _ = copy(source, folder(tmp_path / "out", "two"))  # type: ignore[arg-type]
+    assert source.asked == []
+    assert (done.copied_bytes, done.present_bytes > 0) == (0, True)
+    damaged = tmp_path / "out" / "blobs" / "sha256" / sha256(make_image(TAR).layers[0])[7:]
+    damaged.write_bytes(bytes(damaged.stat().st_size))
+    copy(source, folder(tmp_path / "out", "two"))  # type: ignore[arg-type]
+    assert source.asked == [f"sha256:{damaged.name}"]
+    assert blobs(tmp_path / "out") == contents
+
+
+def test_sizes_are_told_before_anything_large_moves(tmp_path: Path) -> None:
+    made = make_image(archive(member("large", bytes(3_000_000))), packing="tar")
+    source = laid_out(tmp_path / "in", made.manifest_bytes, made.blobs, media_type=OCI_MANIFEST)
+    assert copy(source, folder(tmp_path / "out"))[1] == [f"to copy: {tmp_path}/in (3 MB)"]
+    assert copy(source, folder(tmp_path / "out"))[1] == []
+
+
+# Referrers
+
+
+def referring(subject: bytes, kind: str = "application/vnd.example.sbom") -> MadeImage:
+    made = make_image(archive(member("about")))
+    made.manifest["artifactType"] = kind
+    made.manifest["subject"] = {"mediaType": OCI_MANIFEST, "digest": sha256(subject), "size": len(subject)}
+    made.manifest["annotations"] = {"by": "test"}
+    made.platform = None
+    return made
+
+
+def test_referrers_come_along_where_they_are_asked_for(tmp_path: Path) -> None:
+    image = make_image(TAR)
+    image.annotations = {REF_NAME: "t"}
+    about = referring(image.manifest_bytes)
+    about_that = referring(about.manifest_bytes, "application/vnd.example.signature")
+    source = LayoutSource(lay_out(tmp_path / "in", image, about, about_that), tag="t")
+    copy(source, folder(tmp_path / "without", "t"))
+    assert blobs(tmp_path / "without") == image.blobs
+    copy(source, folder(tmp_path / "with", "t"), referrers=True)
+    assert blobs(tmp_path / "with") == image.blobs | about.blobs | about_that.blobs
+    copy(LayoutSource(tmp_path / "with"), ArchiveSink(tmp_path / "x.tar", tag=None, whole_name=None), referrers=True)
+    (found,) = LayoutSource(tmp_path / "x.tar").referrers(Digest.of(image.manifest_bytes))
+    assert (found.digest, found.artifact_type, found.annotations) == (
+        sha256(about.manifest_bytes),
+        "application/vnd.example.sbom",
+        {"by": "test"},
+    )
+
+
+# Refused
+
+
+def test_a_sparse_index_is_no_whole_image(tmp_path: Path) -> None:
+    top, contents = two_platforms()
+    arm = make_image(TAR, architecture="arm64")
+    for gone in (arm.manifest_bytes, arm.config_bytes):
+        source = laid_out(tmp_path / sha256(gone)[7:15], top, {k: v for k, v in contents.items() if k != sha256(gone)})
+        for sink in (folder(tmp_path / "out"), ArchiveSink(tmp_path / "out.tar", tag="t", whole_name=None)):
+            with pytest.raises(InputError, match="lacks blobs/sha256/" + sha256(gone)[7:]):
+                copy(source, sink)
+        assert not (tmp_path / "out" / "index.json").exists()
+        assert not (tmp_path / "out.tar").exists()
+        assert copy(source, folder(tmp_path / gone[:4].hex()), platform=AMD64)[0].digest
+
+
+def test_a_layer_that_lies_leaves_nothing_under_the_name(tmp_path: Path) -> None:
+    made = make_image(TAR)
+    made.annotations = {REF_NAME: "t"}
+    copy(LayoutSource(lay_out(tmp_path / "right", made)), folder(tmp_path / "out", "t"))
+    before = (tmp_path / "out" / "index.json").read_bytes()
+    lying = make_image(OTHER)
+    source = LayoutSource(lay_out(tmp_path / "in", lying, extra={sha256(lying.layers[0]): b"x" * len(lying.layers[0])}))
+    for sink in (
+        folder(tmp_path / "out", "t"),
+        ArchiveSink(tmp_path / "x.tar", tag=None, whole_name=None),
+        DockerArchiveSink(tmp_path / "d.tar", names=()),
+    ):
+        with pytest.raises(HostileInputError, match="has the digest"):
+            copy(source, sink)
+    assert (tmp_path / "out" / "index.json").read_bytes() == before
+    assert not list(tmp_path.glob("*.tar"))
+    assert not list(tmp_path.rglob(".basewright*"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "urls": ["https://example.com/x"]},
+        {"mediaType": "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"},
+    ],
+)
+def test_a_foreign_layer_cannot_be_copied(tmp_path: Path, change: Mapping[str, object]) -> None:
+    windows, amd = make_image(OTHER), make_image(TAR)
+    windows.platform = {"os": "windows", "architecture": "amd64"}
+    layers = windows.manifest["layers"]
+    assert isinstance(layers, list)
+    layers[0].update(change)
+    top = render_index([windows.descriptor(), amd.descriptor()])
+    source = laid_out(tmp_path / "in", top, windows.blobs | amd.blobs | {sha256(top): top})
+    with pytest.raises(HostileInputError, match="foreign layer") as caught:
+        copy(source, folder(tmp_path / "out"))
+    assert sha256(windows.layers[0]) in caught.value.message
+    assert str(change["mediaType"]) in caught.value.message
+    assert copy(source, folder(tmp_path / "out"), platform=AMD64)[0].digest == sha256(amd.manifest_bytes)
+
+
+def test_indexes_nest_to_a_depth(tmp_path: Path) -> None:
+    made = make_image(TAR)
+    top, contents = render_index([made.descriptor()]), made.blobs
+    for depth in range(1, 10):
+        contents |= {sha256(top): top}
+        source = laid_out(tmp_path / str(depth), top, contents)
+        if depth <= 8:
+            assert copy(source, folder(tmp_path / f"out{depth}"))[0].digest == sha256(top)
+        else:
+            with pytest.raises(HostileInputError, match="deeper than 8"):
+                copy(source, folder(tmp_path / "out"))
+        top = render_index([{"mediaType": OCI_INDEX, "digest": sha256(top), "size": len(top)}])
+
+
+def test_schema_1_is_refused_by_its_name(tmp_path: Path) -> None:
+    data = as_json({"schemaVersion": 1, "name": "x", "fsLayers": [], "history": []})
+    source = laid_out(tmp_path / "in", data, {sha256(data): data}, media_type=OCI_MANIFEST)
+    with pytest.raises(HostileInputError, match="schema 1"):
+        copy(source, folder(tmp_path / "out"))
+
+
+# What has no manifests
+
+
+def by_name(source: ImageName, target: Path, *, platform: ImagePlatform = AMD64) -> Copied:
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_file(source, platform=platform, created="2024-01-01T00:00:00Z"))  # type: ignore[arg-type]
+        tag, whole = carried_name(source, opened)
+        match target.suffix:
+            case ".tar":
+                sink: Sink = DockerArchiveSink(target, names=(str(whole),) if whole else ())
+            case _:
+                sink = FolderSink(target, tag=tag, whole_name=whole)
+        return copy(opened, sink)[0]
+
+
+def test_a_docker_archive_keeps_the_image_s_id(tmp_path: Path) -> None:
+    made = make_image(TAR, OTHER, TAR)
+    made.annotations = {REF_NAME: "calendar:1"}
+    made.manifest["annotations"] = {"a": "b"}
+    path = lay_out(tmp_path / "in", made)
+    done = by_name(parse_name(str(path)), tmp_path / "saved.tar")
+    assert done.digest == sha256(made.config_bytes)
+    assert [each.split(" ")[1] for each in done.lost] == ["manifest", "compression", "annotations"]
+    members = listing((tmp_path / "saved.tar").read_bytes())
+    names = [f"{sha256(each)[7:]}.tar" for each in (TAR, OTHER, TAR)]
+    assert [members[each].size for each in names[:2]] == [len(TAR), len(OTHER)]
+    again = by_name(parse_name(str(tmp_path / "saved.tar")), tmp_path / "again")
+    (manifest,) = json.loads((tmp_path / "again" / "index.json").read_bytes())["manifests"]
+    assert (again.digest, again.lost) == (manifest["digest"], ())
+    assert manifest["annotations"] == {REF_NAME: "1", "io.containerd.image.name": "docker.io/library/calendar:1"}
+    written = json.loads(blobs(tmp_path / "again")[manifest["digest"]])
+    assert written["config"]["digest"] == sha256(made.config_bytes)
+    assert {each["mediaType"] for each in written["layers"]} == {"application/vnd.oci.image.layer.v1.tar+gzip"}
+
+
+def test_what_a_docker_archive_says_of_other_platforms(tmp_path: Path) -> None:
+    top, contents = two_platforms()
+    source = laid_out(tmp_path / "in", top, contents)
+    for platform, lost in ((None, True), (AMD64, False)):
+        done, _ = copy(source, DockerArchiveSink(tmp_path / "x.tar", names=()), platform=platform)
+        assert any("the platforms linux/" in each for each in done.lost) is lost
+
+
+def test_a_config_that_lies_about_its_layers(tmp_path: Path) -> None:
+    made = make_image(TAR)
+    made.config["rootfs"] = {"type": "layers", "diff_ids": [sha256(b"x")]}
+    source = laid_out(tmp_path / "in", made.seal().manifest_bytes, made.blobs, media_type=OCI_MANIFEST)
+    with pytest.raises(HostileInputError, match="do not have the diff ids"):
+        copy(source, DockerArchiveSink(tmp_path / "x.tar", names=()))
+    assert not (tmp_path / "x.tar").exists()
+
+
+def test_a_root_filesystem_becomes_an_image_of_its_platform(tmp_path: Path) -> None:
+    (tmp_path / "root.tar").write_bytes(archive(member("etc/os-release", b"ID=x\n")))
+    by_name(parse_name(f"rootfs:{tmp_path}/root.tar"), tmp_path / "out", platform=parse_platform("linux/arm/v7"))
+    (manifest,) = json.loads((tmp_path / "out" / "index.json").read_bytes())["manifests"]
+    config = json.loads(
+        blobs(tmp_path / "out")[json.loads(blobs(tmp_path / "out")[manifest["digest"]])["config"]["digest"]]
+    )
+    assert (config["os"], config["architecture"], config["variant"]) == ("linux", "arm", "v7")
+
+
+# Folders
+
+
+def test_an_image_takes_the_place_of_the_one_with_its_name(tmp_path: Path) -> None:
+    old, new, other = make_image(TAR), make_image(OTHER), make_image(OTHER, TAR)
+    for made, tag in ((old, "t"), (other, "u"), (new, "t")):
+        source = LayoutSource(lay_out(tmp_path / sha256(made.manifest_bytes)[7:15], made))
+        copy(source, folder(tmp_path / "out", tag))
+    assert blobs(tmp_path / "out") == new.blobs | other.blobs
+    names = [
+        each["annotations"][REF_NAME] for each in json.loads((tmp_path / "out/index.json").read_bytes())["manifests"]
+    ]
+    assert sorted(names) == ["t", "u"]
+
+
+def test_nothing_is_removed_where_others_cannot_be_followed(tmp_path: Path) -> None:
+    old, new = make_image(TAR), make_image(OTHER)
+    copy(LayoutSource(lay_out(tmp_path / "old", old)), folder(tmp_path / "out", "t"))
+    document = json.loads((tmp_path / "out" / "index.json").read_bytes())
+    document["manifests"].append({"mediaType": OCI_MANIFEST, "digest": sha256(b"gone"), "size": 4})
+    (tmp_path / "out" / "index.json").write_text(json.dumps(document))
+    copy(LayoutSource(lay_out(tmp_path / "new", new)), folder(tmp_path / "out", "t"))
+    assert blobs(tmp_path / "out") == old.blobs | new.blobs
+
+
+def test_what_others_put_beside_a_layout_stays(tmp_path: Path) -> None:
+    made = make_image(TAR)
+    stray = {sha256(b"stray"): b"stray"}
+    lay_out(tmp_path / "out", make_image(OTHER), extra=stray)
+    copy(LayoutSource(lay_out(tmp_path / "in", made)), folder(tmp_path / "out", "t"))
+    assert blobs(tmp_path / "out").items() >= (made.blobs | stray | make_image(OTHER).blobs).items()
+
+
+def test_a_file_of_the_user_s_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "mine.tar").write_bytes(archive(member("letter", b"dear")))
+    pack_folder(lay_out(tmp_path / "in", make_image(TAR)), tmp_path / "layout.tar")
+    with pytest.raises(InputError, match="holds something else"):
+        check_replaceable(tmp_path / "mine.tar")
+    check_replaceable(tmp_path / "layout.tar")
+    check_replaceable(tmp_path / "none.tar")
