@@ -180,15 +180,15 @@ def _relative(path: str) -> str:
 def _summed(files: list[Entry], owners: dict[str, Owner]) -> Ownership:
     """Names of one file count once, for whoever owns one of them."""
     owner_bytes, owner_files = dict.fromkeys(Owner, 0), dict.fromkeys(Owner, 0)
-    seen: set[tuple[str, int]] = set()
+    seen: dict[str, set[int]] = {}
     unexplained: dict[str, int] = {}
     for entry in sorted(files, key=lambda each: each.path not in owners):
         owner = owners.get(entry.path, Owner.UNEXPLAINED)
         owner_files[owner] += 1
-        content = (entry.spool, entry.offset)
-        if entry.spool and content in seen:
+        offsets = seen.setdefault(entry.spool, set())
+        if entry.spool and entry.offset in offsets:
             continue
-        seen.add(content)
+        offsets.add(entry.offset)
         owner_bytes[owner] += entry.size
         if owner is Owner.UNEXPLAINED:
             unexplained[entry.path] = entry.size

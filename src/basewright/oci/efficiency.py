@@ -10,25 +10,26 @@ from basewright.oci.tree import Entry
 _WHITEOUT = ".wh."
 _IGNORED = ".wh..wh.."
 
-_Node = tuple[int, bool]
-"""A name's bytes, and whether the archive calls it a folder: dive gives folders that it has to make neither."""
-_IMPLIED: _Node = (0, False)
+_Node = Entry | None
+"""None for a folder that no layer lists: dive makes it, and gives it neither bytes nor the word that it is one."""
 
 
-def efficiency(layers: Sequence[Iterable[Entry]]) -> float:
+def efficiency(layers: Sequence[Sequence[Entry]]) -> float:
     """From 1 (nothing is stored twice) down to 0: the least bytes that each path had over all bytes that it had.
 
     A path is seen in every layer that has it as a leaf. A whiteout counts what it hides: a folder all its bytes, a file
     none; where it hides nothing, dive passes over the rest of its layer.
     """
-    trees = [_tree(layer) for layer in layers]
-    hiding = [any(_is_whiteout(path) for path in tree) for tree in trees]
-    if len(trees) < 2 and not any(hiding):
+    hiding = [any(_WHITEOUT in entry.path for entry in layer) for layer in layers]
+    if len(layers) < 2 and not any(hiding):
         return 1.0
     total = 0
     least: dict[str, int] = {}
-    stacked = dict(trees[0])
-    for number, tree in enumerate(trees):
+    stacked: dict[str, _Node] = {}
+    for number, layer in enumerate(layers):
+        tree = _tree(layer)
+        if number == 0 and any(hiding):
+            stacked.update(tree)
         hidden = _hidden_bytes(stacked, tree) if hiding[number] else {}
         for path, size in _seen(tree, hidden, ordered=hiding[number]):
             known = least.get(path, -1)
@@ -51,14 +52,18 @@ def _tree(layer: Iterable[Entry]) -> dict[str, _Node]:
         if _IGNORED in path:
             path = _kept_part(path)
             if path:
-                tree.setdefault(path, _IMPLIED)
+                tree.setdefault(path, None)
         elif path:
-            tree[path] = (entry.size, entry.is_directory)
+            tree[path] = entry
         parent = path.rpartition("/")[0]
         while parent and parent not in tree:
-            tree[parent] = _IMPLIED
+            tree[parent] = None
             parent = parent.rpartition("/")[0]
     return tree
+
+
+def _bytes(node: _Node) -> int:
+    return 0 if node is None else node.size
 
 
 def _kept_part(path: str) -> str:
@@ -88,7 +93,7 @@ def _seen(tree: dict[str, _Node], hidden: dict[str, int | None], *, ordered: boo
         if _is_whiteout(path):
             yield _hides(path), hidden[_hides(path)]
         else:
-            yield path, tree[path][0]
+            yield path, _bytes(tree[path])
 
 
 def _postorder(path: str) -> str:
@@ -101,9 +106,9 @@ def _hidden_bytes(below: dict[str, _Node], tree: dict[str, _Node]) -> dict[str, 
     hidden: dict[str, int | None] = {}
     for path in filter(_is_whiteout, tree):
         hidden[_hides(path)] = 0 if _hides(path) in below else None
-    folders = {path for path in hidden if below.get(path, _IMPLIED)[1]}
-    for path, (size, _) in below.items():
-        at = path
+    folders = {path for path in hidden if (node := below.get(path)) is not None and node.is_directory}
+    for path, node in below.items():
+        at, size = path, _bytes(node)
         while at and folders:
             if at in folders:
                 hidden[at] = (hidden[at] or 0) + size
