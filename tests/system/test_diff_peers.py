@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.doubles.docker_registry import docker_registry
 from tests.doubles.image import archive, lay_out, make_image, member
 
 from basewright.cli.main import main
@@ -88,6 +89,17 @@ def test_what_skopeo_copied_is_the_same(
     else:
         assert document.verdict == "same content"
         assert expected <= whys(document) <= expected | {"media types", "annotations", "encoding"}
+
+
+def test_a_registry_against_an_archive_of_docker(tmp_path: Path, layout: Path, diff: Compare) -> None:
+    """Compression is lost on the way to an archive, and that is no difference of content."""
+    with docker_registry(tmp_path / "registry") as host:
+        run("skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false", f"oci:{layout}", f"docker://{host}/a:1")
+        run("skopeo", "--insecure-policy", "copy", f"oci:{layout}", f"docker-archive:{tmp_path}/a.tar:a:1")
+        code, document = diff(f"docker://{host}/a:1", f"docker-archive:{tmp_path}/a.tar")
+        assert (code, document.verdict) == (ExitCode.PASS, "same content")
+        assert "compression" in whys(document)
+        assert diff(f"{host}/a:1", layout)[1].verdict == "identical"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="buildah without root needs user namespaces")
