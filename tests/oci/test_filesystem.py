@@ -228,3 +228,72 @@ def test_waste_counts_every_file_once() -> None:
     )
     assert stack(lower, (member("d/.wh..wh..opq"), member("e", b"33"))).wasted_bytes == 17
     assert stack(lower, (member(".wh.d"),), (member("e", b"33"),), (member("e", b"44"),)).wasted_bytes == 19
+
+
+# What each layer did
+
+
+def changes(*layers: tuple[bytes, ...]) -> list[tuple[list[str], list[str], list[str]]]:
+    return [(sorted(each.added), sorted(each.changed), sorted(each.removed)) for each in stack(*layers).changes]
+
+
+def test_what_each_layer_added_changed_and_removed() -> None:
+    lower = (member("d", kind=DIRECTORY), member("d/a", b"1"), member("d/b", b"2"), member("e", b"3"))
+    middle = (member("d", kind=DIRECTORY), member("d/a", b"11"), member("d/.wh.b"), member("new/f"))
+    upper = (member("d", kind=DIRECTORY, mode=0o700), member("d/.wh..wh..opq"), member("d/a", b"111"), member(".wh.no"))
+    assert changes(lower, middle, upper) == [
+        (["d", "d/a", "d/b", "e"], [], []),
+        (["new", "new/f"], ["d/a"], ["d/b"]),
+        ([], ["d", "d/a"], []),
+    ]
+
+
+def test_a_folder_that_becomes_a_file_takes_what_was_in_it_along() -> None:
+    assert changes((member("d/a"), member("d/b")), (member("d", b"x"),), ()) == [
+        (["d", "d/a", "d/b"], [], []),
+        ([], ["d"], ["d/a", "d/b"]),
+        ([], [], []),
+    ]
+
+
+def test_an_empty_lowest_layer() -> None:
+    found = stack((), (member("a", b"1"),), (member("b", b"1"),))
+    assert [len(each.added) for each in found.changes] == [0, 1, 1]
+    assert (found.origins["a"], found.origins["b"]) == (1, 2)
+
+
+def test_where_each_path_comes_from() -> None:
+    lower = (member("d", kind=DIRECTORY), member("d/a", b"1"), member("d/b", b"2"), member("c", b"3"))
+    middle = (member("d", kind=DIRECTORY), member("d/a", b"11"), member("h", kind=HARD, link="d/b"))
+    found = stack(lower, middle, (member(".wh.c"), member("x/y")), (member("c", b"4"),))
+    assert {each.path: found.origins[each.path] for each in found.tree} == {
+        "c": 3,
+        "d": 0,
+        "d/a": 1,
+        "d/b": 0,
+        "h": 1,
+        "x": 2,
+        "x/y": 2,
+    }
+
+
+def test_waste_is_named_by_path_the_largest_first() -> None:
+    lower = (member("d/a", b"1" * 10), member("d/h", kind=HARD, link="d/a"), member("e", b"22"), member("empty"))
+    found = stack(lower, (member(".wh.d"), member("e", b"333")), (member("e", b"4444"), member(".wh.empty")))
+    assert [each.bytes for each in found.waste] == [10, 5]
+    assert found.waste[1].path == "e"
+    assert found.waste[0].path in ("d/a", "d/h")
+    assert found.wasted_bytes == 15
+
+
+def test_a_link_that_comes_after_what_is_below_its_name_was_looked_for() -> None:
+    lower = (member("real/x"), member("real/y"))
+    upper = (member("s/.wh.x"), member("s", kind=SOFT, link="real"), member("s/z"))
+    assert paths(lower, upper) == ["real", "real/x", "real/y", "real/z", "s"]
+
+
+def test_many_links_and_what_is_below_them_take_no_time() -> None:
+    members = [member("deep/" + "d/" * 100 + "x")]
+    for number in range(3000):
+        members += [member(f"s{number}", kind=SOFT, link="deep/" + "d/" * 100), member(f"s{number}/f{number}")]
+    assert len(stack(tuple(members)).tree) == 1 + 101 + 6000

@@ -7,6 +7,7 @@ evidence owns is unexplained. Pure.
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import msgspec
 
@@ -182,7 +183,8 @@ def _summed(files: list[Entry], owners: dict[str, Owner]) -> Ownership:
     owner_bytes, owner_files = dict.fromkeys(Owner, 0), dict.fromkeys(Owner, 0)
     seen: dict[str, set[int]] = {}
     unexplained: dict[str, int] = {}
-    for entry in sorted(files, key=lambda each: each.path not in owners):
+    owned = (entry for entry in files if entry.path in owners)
+    for entry in chain(owned, (entry for entry in files if entry.path not in owners)):
         owner = owners.get(entry.path, Owner.UNEXPLAINED)
         owner_files[owner] += 1
         offsets = seen.setdefault(entry.spool, set())

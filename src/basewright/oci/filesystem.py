@@ -31,6 +31,30 @@ class WastedPath(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     bytes: int
 
 
+class Origins(dict[str, int]):
+    """Path in the final tree → the number of its layer. Those of the lowest layer that has any are not stored: most
+    images have most of their paths there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lowest = -1
+
+    def __missing__(self, path: str) -> int:
+        return self.lowest
+
+    def get(self, path: str, default: object = None) -> int:
+        return self[path]
+
+    def note(self, path: str, layer: int) -> None:
+        """Lets a path come from `layer`; the first that is noted is the lowest."""
+        if self.lowest < 0:
+            self.lowest = layer
+        if layer != self.lowest:
+            self[path] = layer
+        elif self:
+            self.pop(path, None)
+
+
 class Flattened(msgspec.Struct, frozen=True, kw_only=True):
     """The final tree, and how it came to be. `origins`: the number of the layer (from 0) that brought a path or changed
     it last. `changes`: one a layer. `waste`: the largest first, a hard link once.
@@ -39,7 +63,7 @@ class Flattened(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     tree: Tree
-    origins: dict[str, int]
+    origins: Origins
     changes: tuple[LayerChanges, ...]
     waste: tuple[WastedPath, ...]
 
@@ -76,7 +100,7 @@ class _Stack:
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
-        self.origins: dict[str, int] = {}
+        self.origins = Origins()
         self.waste: dict[str, int] = {}
         self._layer = -1
         self._before: dict[str, Entry | None] | None = None
@@ -152,7 +176,7 @@ class _Stack:
                 self._count(path, gone)
             if not gone.is_file:
                 self._landed.clear()
-            del self.origins[path]
+            self.origins.pop(path, None)
 
     def _count(self, path: str, gone: Entry) -> None:
         """Counts the bytes of a file of a lower layer whose last name went."""
@@ -213,7 +237,7 @@ class _Stack:
             self._before.setdefault(path, before)
         self.entries[path] = entry
         if before is None or not _is_same_folder(before, entry):
-            self.origins[path] = self._layer
+            self.origins.note(path, self._layer)
         if self._children is not None:
             parent, _, name = entry.path.rpartition("/")
             self._children.setdefault(parent, set()).add(name)
