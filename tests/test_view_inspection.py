@@ -120,6 +120,14 @@ def other_platform() -> Inspection:
     return inspect_reading(reading_of(image, "oci:arm"), wanted=AMD64)
 
 
+def empty() -> Inspection:
+    return inspect_reading(reading_of(make_image()), wanted=AMD64)
+
+
+def as_json(inspection: Inspection, *, tree: bool) -> str:
+    return "".join(render_inspection_json(inspection, tree=tree))
+
+
 # Text
 
 
@@ -198,7 +206,7 @@ def test_no_image_can_write_to_the_terminal(color: bool) -> None:
         render_inspection_tree(inspection, "/", width=120, color=color),
         render_inspection_markdown(inspection, tree=None),
         render_inspection_markdown(inspection, tree="/"),
-        render_inspection_json(inspection, tree=True),
+        as_json(inspection, tree=True),
     ):
         plain = re.sub(r"\x1b\[[0-9;]*m", "", text) if color else text
         assert all(line.isprintable() for line in plain.split("\n"))
@@ -246,15 +254,15 @@ def test_many_names_are_folded() -> None:
 
 def document(inspection: Inspection, *, tree: bool = False) -> InspectionDocument:
     """The document read back as strictly as it is documented."""
-    return msgspec.json.decode(render_inspection_json(inspection, tree=tree), type=InspectionDocument)
+    return msgspec.json.decode(as_json(inspection, tree=tree), type=InspectionDocument)
 
 
 @pytest.mark.parametrize("tree", [False, True])
 def test_the_document_is_what_its_schema_says(tree: bool) -> None:
-    for inspection in (sample(), hostile(), other_platform()):
+    for inspection in (sample(), hostile(), other_platform(), empty()):
         found = document(inspection, tree=tree)
         assert found.schema == SCHEMA
-        raw = json.loads(render_inspection_json(inspection, tree=tree))
+        raw = json.loads(as_json(inspection, tree=tree))
         assert ("files" in raw) is tree
         assert all(("paths" in each) is tree for each in raw["layers"])
 
@@ -297,7 +305,7 @@ def test_with_tree_every_file_of_the_final_tree_is_there() -> None:
 
 
 def test_the_same_image_gives_the_same_bytes() -> None:
-    assert render_inspection_json(sample(), tree=True) == render_inspection_json(sample(), tree=True)
+    assert as_json(sample(), tree=True) == as_json(sample(), tree=True)
 
 
 def keys(kind: types.Type) -> Iterator[str]:

@@ -50,15 +50,17 @@ def command(
         reading = read_named_image(image, world_of(talk), platform=platform, hashed=everything)
         wanted = host_platform() if platform is None else parse_platform(platform)
         inspection = inspect_reading(reading, wanted=wanted)
-    print_result(_render(inspection, form, tree, wants_color(color)))
+    if form == "json":
+        from basewright.view.inspection_document import render_inspection_json
+
+        for piece in render_inspection_json(inspection, tree=tree is not None):
+            print_result(piece)
+    else:
+        print_result(_render(inspection, form, tree, wants_color(color)))
 
 
 def _render(inspection: "Inspection", form: str, tree: str | None, color: bool) -> str:
     match form:
-        case "json":
-            from basewright.view.inspection_document import render_inspection_json
-
-            return render_inspection_json(inspection, tree=tree is not None)
         case "markdown":
             from basewright.view.inspection_markdown import render_inspection_markdown
 

@@ -1,5 +1,7 @@
 """The JSON document of an inspection, schema `basewright.inspect/1` (docs/inspect-json.md). Pure."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from basewright.evidence.foundation import Foundation
@@ -9,6 +11,8 @@ from basewright.printable import printable
 
 SCHEMA = "basewright.inspect/1"
 _FIGURES = 9
+_LINES = 1000
+"""Files in one piece."""
 
 _Struct = msgspec.Struct
 
@@ -147,14 +151,30 @@ class InspectionDocument(_Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     files: list[FileDocument] | msgspec.UnsetType = msgspec.UNSET
 
 
-def render_inspection_json(inspection: Inspection, *, tree: bool) -> str:
-    """The document as JSON, the same bytes for the same image; with `tree` every file of it."""
-    data = msgspec.json.encode(inspection_document(inspection, tree=tree))
-    return (msgspec.json.format(data, indent=2) + b"\n").decode()
+def render_inspection_json(inspection: Inspection, *, tree: bool) -> Iterator[str]:
+    """The document as JSON in pieces, the same bytes for the same image; with `tree` every file of it, one a line: an
+    image may have half a million."""
+    document = inspection_document(inspection, tree=tree)
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    if not tree:
+        yield f"{text}\n"
+        return
+    yield text.removesuffix("[]\n}")
+    if not len(inspection.tree):
+        yield "[]\n}\n"
+        return
+    lines, before = [], "["
+    for entry in inspection.tree:
+        lines.append(f"{before}\n    {msgspec.json.encode(_file(entry, inspection)).decode()}")
+        before = ","
+        if len(lines) == _LINES:
+            yield "".join(lines)
+            lines = []
+    yield "".join([*lines, "\n  ]\n}\n"])
 
 
 def inspection_document(inspection: Inspection, *, tree: bool) -> InspectionDocument:
-    """The document as a record."""
+    """The document as a record; with `tree` its files are still to come."""
     ownership, wanted = inspection.ownership, inspection.wanted
     return InspectionDocument(
         schema=SCHEMA,
@@ -181,7 +201,7 @@ def inspection_document(inspection: Inspection, *, tree: bool) -> InspectionDocu
             ForeignDocument(path=printable(each.path), machine=each.machine) for each in inspection.foreign
         ],
         warnings=[printable(each) for each in inspection.warnings],
-        files=[_file(each, inspection) for each in inspection.tree] if tree else msgspec.UNSET,
+        files=[] if tree else msgspec.UNSET,
     )
 
 

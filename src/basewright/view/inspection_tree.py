@@ -28,15 +28,21 @@ _LETTERS = {
 
 
 class _Node:
-    """A name, the bytes below it (of a file with several names once) and the layers that they come from."""
+    """A name, the bytes below it (of a file with several names once), and the first and last layer (from 1) that they
+    come from, 0 for none."""
 
-    __slots__ = ("bytes", "children", "entry", "files", "layers")
+    __slots__ = ("bytes", "children", "entry", "files", "first", "last")
 
     def __init__(self, entry: Entry | None) -> None:
         self.entry = entry
-        self.bytes = self.files = 0
-        self.layers: set[int] = set()
-        self.children: dict[str, _Node] = {}
+        self.bytes = self.files = self.first = self.last = 0
+        self.children: dict[str, _Node] | None = None
+
+    def count(self, size: int, files: int, layer: int) -> None:
+        self.bytes += size
+        self.files += files
+        self.first = min(self.first or layer, layer)
+        self.last = max(self.last, layer)
 
 
 class TreeLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,37 +104,39 @@ def _relative(path: str) -> str:
 
 
 def _node(inspection: Inspection, place: str) -> _Node:
-    """The tree below `place`, summed."""
-    nodes = {place: _Node(inspection.tree.get(place))}
+    """What is at `place` with the levels below it that are shown, all that is deeper summed into them."""
+    top = _Node(inspection.tree.get(place))
     below = place + "/" if place else ""
     seen: set[tuple[str, int]] = set()
     for entry in inspection.tree:
         if entry.path != place and not entry.path.startswith(below):
             continue
-        if entry.path != place:
-            parent, _, name = entry.path.rpartition("/")
-            nodes[entry.path] = nodes[parent].children[name] = _Node(entry)
-        content = (entry.spool, entry.offset)
-        size = entry.size if entry.is_file and not (entry.spool and content in seen) else 0
-        seen.add(content)
-        layer, at = inspection.origins.get(entry.path), entry.path
-        while True:
-            node = nodes[at]
-            node.bytes += size
-            node.files += entry.is_file
-            if layer is not None:
-                node.layers.add(layer)
-            if at == place:
-                break
-            at = at.rpartition("/")[0]
-    return nodes[place]
+        size = entry.size if entry.is_file else 0
+        if size and entry.spool:
+            content = (entry.spool, entry.offset)
+            size = 0 if content in seen else size
+            seen.add(content)
+        layer = inspection.origins[entry.path] + 1
+        node = top
+        node.count(size, entry.is_file, layer)
+        parts = entry.path[len(below) :].split("/", _LEVELS) if entry.path != place else []
+        for number, name in enumerate(parts[:_LEVELS], 1):
+            if node.children is None:
+                node.children = {}
+            if name not in node.children:
+                node.children[name] = _Node(entry)
+            node = node.children[name]
+            node.count(size, entry.is_file, layer)
+            if number == len(parts):
+                node.entry = entry
+    return top
 
 
 def _lines(node: _Node, name: str, branch: str, below: str, level: int, changed: set[str]) -> Iterator[TreeLine]:
     yield _line(node, name, branch, changed)
     if level == _LEVELS:
         return
-    children = sorted(node.children.items(), key=lambda each: (-each[1].bytes, each[0]))
+    children = sorted((node.children or {}).items(), key=lambda each: (-each[1].bytes, each[0]))
     kept = few(len(children), _MAX_CHILDREN[level])
     if level:  # a hundred links and empty folders tell less than they take
         kept = min(kept, few(len(children), max(sum(child.bytes > 0 for _, child in children), _FEW)))
@@ -152,9 +160,7 @@ def _lines(node: _Node, name: str, branch: str, below: str, level: int, changed:
 def _line(node: _Node, name: str, branch: str, changed: set[str]) -> TreeLine:
     entry = node.entry
     if entry is None:
-        return TreeLine(
-            mode="", owner="", bytes=format_bytes(node.bytes), layer=_span(node.layers), branch=branch, name=name
-        )
+        return TreeLine(mode="", owner="", bytes=format_bytes(node.bytes), layer=_span(node), branch=branch, name=name)
     is_changed = entry.path in changed
     detail = ""
     if entry.type is FileType.SYMLINK:
@@ -166,19 +172,18 @@ def _line(node: _Node, name: str, branch: str, changed: set[str]) -> TreeLine:
         mode=mode_text(entry),
         owner=f"{entry.uid}:{entry.gid}",
         bytes=format_bytes(node.bytes) if entry.is_file or entry.is_directory else "",
-        layer=f"{'~' * is_changed}{_span(node.layers)}",
+        layer=f"{'~' * is_changed}{_span(node)}",
         branch=branch,
         name=f"{name}{detail}",
         is_changed=is_changed,
     )
 
 
-def _span(layers: set[int]) -> str:
+def _span(node: _Node) -> str:
     """`2`, `1–4`, counted from 1."""
-    if not layers:
+    if not node.first:
         return ""
-    first, last = min(layers) + 1, max(layers) + 1
-    return str(first) if first == last else f"{first}–{last}"
+    return str(node.first) if node.first == node.last else f"{node.first}–{node.last}"
 
 
 def mode_text(entry: Entry) -> str:
