@@ -346,11 +346,13 @@ def open_sink(name: ImageName, doors: Doors, *, tag: str | None, whole_name: Ref
                 sink = ArchiveSink(name.path, tag=name.tag or tag, whole_name=whole_name)
             case DockerArchiveName():
                 check_replaceable(name.path)
-                names = _engine_names(name.tag, whole_name)
+                names = _engine_names(name.tag, tag, whole_name)
                 sink = DockerArchiveSink(name.path, names=names, limits=doors.limits)
             case EngineName():
                 http = stack.enter_context(open_engine(name.engine, doors.process))
-                sink = EngineSink(name.engine, http, names=_engine_names(name.reference, None), limits=doors.limits)
+                sink = EngineSink(
+                    name.engine, http, names=_engine_names(name.reference, tag, None), limits=doors.limits
+                )
             case RootfsName():
                 raise InputError(f"{name} is read only", hint="a root filesystem is no image")
         stack.callback(sink.close)
@@ -361,16 +363,21 @@ def _target_reference(reference: Reference, tag: str | None) -> Reference:
     """Where to push: under the tag that was written, else the source's, else `latest`."""
     if reference.tag or reference.digest:
         return reference
-    end = (tag or "").rpartition(":")[2]
-    return msgspec.structs.replace(reference, tag=end if is_tag(end) else "latest")
+    return msgspec.structs.replace(reference, tag=_tag_of(tag))
 
 
-def _engine_names(tag: str | None, whole_name: Reference | None) -> tuple[str, ...]:
+def _engine_names(written: str | None, tag: str | None, whole_name: Reference | None) -> tuple[str, ...]:
     """What an engine will call an image, if anything. Whole: podman takes `calendar:1` for localhost/calendar:1."""
-    reference = parse_reference(tag) if tag else whole_name
+    reference = parse_reference(written, default_tag=_tag_of(tag)) if written else whole_name
     if reference is None or (reference.digest is not None and not reference.tag):
         return ()
     return (str(msgspec.structs.replace(reference, digest=None, tag=reference.tag or "latest")),)
+
+
+def _tag_of(name: str | None) -> str:
+    """What stands behind the colon of a layout's name, which may be anything; `latest` where that is no tag."""
+    end = (name or "").rpartition(":")[2]
+    return end if is_tag(end) else "latest"
 
 
 def _no_digest(digest: Digest | None, name: ImageName) -> None:
@@ -395,17 +402,17 @@ def carried_name(name: ImageName, source: Source) -> tuple[str | None, Reference
             if reference.tag is None and reference.digest is None:
                 reference = msgspec.structs.replace(reference, tag="latest")
             return reference.tag, reference
-        case EngineName():
-            whole = _reference(name.reference)
-            return whole.tag if whole is not None else None, whole
         case LayoutName() | OciArchiveName():
             assert isinstance(source, LayoutSource)
             tag, full = source.ref_name()
             return tag, _reference(full or (tag if tag and ":" in tag else None))
-        case DockerArchiveName():
+        case DockerArchiveName() | EngineName():
             assert isinstance(source, DockerArchiveSource)
             names = source.repo_tags()
-            whole = _reference(name.tag if name.tag in names else names[0] if names else None)
+            wanted = _reference(name.tag if isinstance(name, DockerArchiveName) else name.reference)
+            whole = next((each for each in map(_reference, names) if each == wanted), None)
+            if whole is None and names:
+                whole = _reference(names[0])
             return whole.tag if whole is not None else None, whole
         case RootfsName():
             return None, None
