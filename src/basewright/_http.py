@@ -7,7 +7,6 @@ import base64
 import hashlib
 import ipaddress
 import os
-import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +20,8 @@ from basewright._disk import partial_file
 from basewright.errors import HostileInputError, InputError, OutOfReachError
 
 if TYPE_CHECKING:
+    import ssl
+
     import urllib3
 
 CHUNK_BYTES = 1 << 20
@@ -305,7 +306,9 @@ def _drain(response: "urllib3.BaseHTTPResponse") -> None:
         response.read(_MAX_ERROR_BYTES, decode_content=False)
 
 
-def _ssl_context(*ca_files: str | None) -> ssl.SSLContext:
+def _ssl_context(*ca_files: str | None) -> "ssl.SSLContext":
+    import ssl
+
     context = ssl.create_default_context()
     for ca_file in ca_files:
         if not ca_file:
@@ -332,7 +335,7 @@ def _proxy_for(url: str) -> str:
 
 
 def _make_manager(
-    unix_socket: Path | None, proxy: str, context: ssl.SSLContext | None, connections: int
+    unix_socket: Path | None, proxy: str, context: "ssl.SSLContext | None", connections: int
 ) -> "urllib3.PoolManager":
     """Connections beyond `connections` are made where they are needed and not kept: no thread waits for another."""
     import urllib3

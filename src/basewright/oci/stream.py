@@ -6,7 +6,6 @@ ISA-L's and zlib's output follows the processor and the version; libdeflate's is
 import io
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from queue import Full, Queue
 from typing import BinaryIO, cast
@@ -68,6 +67,8 @@ def _in_order(work: Callable[[bytes], bytes], items: Iterator[bytes]) -> Iterato
     if second is None:
         yield work(first)
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(_THREADS) as pool:
         pending = [pool.submit(work, first), pool.submit(work, second)]
         while pending:
