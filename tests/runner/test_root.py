@@ -62,6 +62,18 @@ def test_trees_are_stacked_and_links_stay_inside(tmp_path: Path) -> None:
         assert (root / "escaped").read_bytes() == b"inside"
 
 
+def test_files_of_foreign_layers_keep_their_times(tmp_path: Path) -> None:
+    (tmp_path / "layer.tar").write_bytes(b"x" * 8)
+    foreign = [
+        Entry(path=f"f{mtime}", type=FileType.FILE, mode=0o644, size=1, spool="layer.tar", offset=at, mtime=mtime)
+        for at, mtime in enumerate((1_600_000_000, -5, 1 << 61))
+    ]
+    with RootStore(tmp_path / "roots") as store:
+        root = store.materialise([_tree(*foreign, file("ours", b"x"))], key="k", read=read_spooled(tmp_path))
+        times = {each.name: int(each.stat().st_mtime) for each in root.iterdir() if each.is_file()}
+    assert times == {"f1600000000": 1_600_000_000, "f-5": 0, f"f{1 << 61}": 1 << 33, "ours": 1_704_067_200}
+
+
 def test_lazy_contents_are_read_from_the_spool_and_checked(tmp_path: Path) -> None:
     (tmp_path / "layer.tar").write_bytes(b"....content....")
     entry = Entry(path="a", type=FileType.FILE, mode=0o644, size=7, spool="layer.tar", offset=4)

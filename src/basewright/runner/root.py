@@ -23,11 +23,13 @@ from basewright.oci.filesystem import flatten
 from basewright.oci.tree import Entry, FileType, Tree, directory, file
 
 DEFAULT_MAX_BYTES = 6 << 30
-_VERSION = 2
+_VERSION = 3
 _PARTIAL, _DOOMED = ".new-", ".old-"
 _MOUNT_POINTS = (("proc", 0o555), ("sys", 0o555), ("dev", 0o755), ("tmp", 0o1777))
 _TIME = 1704067200
-"""One date for all files, as in the layers."""
+"""One date for all files, as in the layers that are written here. Files of foreign layers keep theirs: Python compiles
+anew what is not as old as its bytecode says."""
+_MAX_TIME = 1 << 33
 
 Read = Callable[[Entry], bytes]
 
@@ -219,7 +221,8 @@ def _write_file(path: str, entry: Entry, read: Read | None, *, owns: bool) -> in
             with suppress(OSError):  # an id that is not mapped here
                 os.chown(descriptor, entry.uid, entry.gid)
         os.chmod(descriptor, entry.mode & 0o777 | (0 if owns else 0o400))
-        os.utime(descriptor, (_TIME, _TIME))
+        time = min(max(entry.mtime, 0), _MAX_TIME) if entry.spool else _TIME
+        os.utime(descriptor, (time, time))
     finally:
         os.close(descriptor)
     return len(data)
