@@ -30,6 +30,7 @@ _SAVE_SECONDS = 600.0
 _START_SECONDS = 20.0
 _POLL_SECONDS = 0.02
 _MAX_ANSWER_BYTES = 4 << 20
+_CHUNK_BYTES = 1 << 20
 _URL = "http://localhost"
 
 
@@ -162,20 +163,27 @@ def saved_image(engine: Engine, reference: str, http: PooledHttp) -> Iterator[Pa
     try:
         target = scratch.path / "saved.tar"
         _ask(engine, reference, http)
-        with (
-            http.open(_path(reference, "get"), read_seconds=_SAVE_SECONDS) as answer,
-            partial_file(scratch.path) as partial,
-        ):
-            size = 0
-            for chunk in answer.stream(1 << 20, decode_content=False):
-                size += len(chunk)
-                if size > MAX_LAYER_BYTES:
-                    raise HostileInputError(f"{engine}:{reference} is larger than {MAX_LAYER_BYTES:,} bytes")
-                partial.write(chunk)
-            partial.become(target)
+        try:
+            _save(engine, reference, http, target)
+        except OutOfReachError as error:
+            raise OutOfReachError(f"{engine.program} does not save {reference}: {_reason(error)}") from None
         yield target
     finally:
         scratch.close()
+
+
+def _save(engine: Engine, reference: str, http: PooledHttp, target: Path) -> None:
+    size = 0
+    with (
+        http.open(_path(reference, "get"), read_seconds=_SAVE_SECONDS) as answer,
+        partial_file(target.parent) as partial,
+    ):
+        for chunk in answer.stream(_CHUNK_BYTES, decode_content=False):
+            size += len(chunk)
+            if size > MAX_LAYER_BYTES:
+                raise HostileInputError(f"{engine}:{reference} is larger than {MAX_LAYER_BYTES:,} bytes")
+            partial.write(chunk)
+        partial.become(target)
 
 
 def _ask(engine: Engine, reference: str, http: PooledHttp) -> None:
@@ -184,8 +192,8 @@ def _ask(engine: Engine, reference: str, http: PooledHttp) -> None:
         http.read(_path(reference, "json"), max_bytes=_MAX_ANSWER_BYTES)
     except NotFoundError:
         raise InputError(f"{engine.program} has no image {reference}", hint=f"see `{engine.program} images`") from None
-    except RefusedError as error:
-        raise OutOfReachError(f"{engine.program} refused to show {reference}: {_reason(error)}") from None
+    except OutOfReachError as error:
+        raise OutOfReachError(f"{engine.program} does not show {reference}: {_reason(error)}") from None
 
 
 class EngineSink:
@@ -228,7 +236,7 @@ class EngineSink:
                 read_seconds=_SAVE_SECONDS,
             ) as answer:
                 told = answer.read(_MAX_ANSWER_BYTES, decode_content=False)
-        except RefusedError as error:
+        except OutOfReachError as error:
             raise OutOfReachError(f"{self._engine.program} does not load the image: {_reason(error)}") from None
         for line in told.splitlines():
             if error_text := _line(line).error:
@@ -246,5 +254,8 @@ def _line(data: bytes) -> _Line:
         return _Line()
 
 
-def _reason(error: RefusedError) -> str:
-    return f"{error.status} {_line(error.body).message[:300]}".rstrip()
+def _reason(error: OutOfReachError) -> str:
+    """The engine's own words, where it had any."""
+    if isinstance(error, RefusedError):
+        return f"{error.status} {_line(error.body).message[:300]}".rstrip()
+    return error.message.rpartition(": ")[2]
