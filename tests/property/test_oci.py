@@ -13,9 +13,10 @@ from basewright.errors import HostileInputError
 from basewright.oci.blob import BlobStore
 from basewright.oci.filesystem import flatten
 from basewright.oci.layer import LayerLimits, read_layer, write_layer
+from basewright.oci.layer_index import LayerIndexes, Picks
 from basewright.oci.stream import gzip_stream, inflate
 from basewright.oci.tar import TarReader
-from basewright.oci.tree import Entry, FileType, Tree, clean_path
+from basewright.oci.tree import Entry, FileType, Tree, clean_path, directory, file
 from tests.doubles.image import archive, member, packed
 
 # Names as filesystems have them: any byte but zero and the slash; Python's way to keep such bytes in text.
@@ -43,18 +44,21 @@ def _file(path: str, mode: int, uid: int, gid: int, data: bytes, capabilities: b
     )
 
 
-FILES = st.builds(_file, PATHS, MODES, OWNERS, OWNERS, st.binary(max_size=2000), st.just(b"") | st.binary(max_size=24))
-LINKS = st.builds(lambda path, link: Entry(path=path, type=FileType.SYMLINK, mode=0o777, link=link), PATHS, TARGETS)
-FOLDERS = st.builds(
-    lambda path, mode, uid: Entry(path=path, type=FileType.DIRECTORY, mode=mode, uid=uid), PATHS, MODES, OWNERS
-)
+FEW_PATHS = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map("/".join)
+"""So few that two trees have many of them in common."""
 
 
 @st.composite
-def trees(draw: st.DrawFn) -> Tree:
+def trees(draw: st.DrawFn, paths: st.SearchStrategy[str] = PATHS) -> Tree:
     """A tree in which nothing lies below what is no folder."""
+    data, capabilities = st.binary(max_size=2000), st.just(b"") | st.binary(max_size=24)
+    files = st.builds(_file, paths, MODES, OWNERS, OWNERS, data, capabilities)
+    links = st.builds(lambda path, link: Entry(path=path, type=FileType.SYMLINK, mode=0o777, link=link), paths, TARGETS)
+    folders = st.builds(
+        lambda path, mode, uid: Entry(path=path, type=FileType.DIRECTORY, mode=mode, uid=uid), paths, MODES, OWNERS
+    )
     tree = Tree()
-    for entry in draw(st.lists(FILES | LINKS | FOLDERS, max_size=12)):
+    for entry in draw(st.lists(files | links | folders, max_size=12)):
         above = ["/".join(entry.path.split("/")[:depth]) for depth in range(1, entry.path.count("/") + 1)]
         if all(found is None or found.is_directory for found in map(tree.get, above)) and entry.path not in tree:
             tree.add(entry)
@@ -85,6 +89,50 @@ def test_a_tree_through_a_layer_and_back_is_the_same_tree(tree: Tree) -> None:
             content = read_layer(file, name="layer", compressed_bytes=layer.descriptor.size, keep=lambda _: True)
         assert content.diff_id == layer.diff_id
         assert [facts(each) for each in flatten([content.entries]).tree] == [facts(each) for each in tree]
+
+
+def _over(lower: Tree, upper: Tree) -> Tree:
+    """The layer that makes `upper` of `lower`: what differs, and whiteouts of what is gone or of another type."""
+    layer = Tree()
+    for entry in upper:
+        before = lower.get(entry.path)
+        if before is None or facts(before) != facts(entry):
+            layer.add(entry, implied_directory=lambda path: upper.get(path) or directory(path))
+    for entry in lower:
+        parent, slash, name = entry.path.rpartition("/")
+        after = upper.get(parent)
+        if entry.path not in upper and (not parent or (after is not None and after.is_directory)):
+            layer.add(
+                file(f"{parent}{slash}.wh.{name}", b""),
+                implied_directory=lambda path: upper.get(path) or directory(path),
+            )
+    return layer
+
+
+@settings(deadline=None, max_examples=100)
+@given(trees(FEW_PATHS), trees(FEW_PATHS))
+def test_a_tree_through_two_layers_and_their_kept_indexes_is_the_same_tree(lower: Tree, upper: Tree) -> None:
+    picks = Picks(version=1, wants=lambda _: True)
+    with tempfile.TemporaryDirectory() as folder:
+        store, kept, read = BlobStore(Path(folder) / "store"), LayerIndexes(Path(folder) / "indexes"), []
+        for tree in (lower, _over(lower, upper)):
+            layer = write_layer(store, tree, created_by="test")
+            with store.open(layer.digest) as packed_layer:
+                size = layer.descriptor.size
+                index = read_layer(packed_layer, name="x", compressed_bytes=size, keep=picks.wants, place="")
+            kept.save(index, picks=picks)
+            read.append(kept.load(layer.diff_id, picks=picks, hashed=False))
+            assert read[-1] == index
+    flattened = flatten(index.entries for index in read if index is not None)
+    assert [facts(each) for each in flattened.tree] == [facts(each) for each in upper]
+    below, above = {each.path for each in lower}, {each.path for each in upper}
+    assert set(flattened.changes[0].added) == below
+    assert (set(flattened.changes[1].added), set(flattened.changes[1].removed)) == (above - below, below - above)
+    assert sum(each.bytes for each in flattened.waste) == sum(
+        each.size
+        for each in lower
+        if each.is_file and ((now := upper.get(each.path)) is None or facts(now) != facts(each))
+    )
 
 
 @settings(deadline=None, max_examples=60)
