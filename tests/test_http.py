@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import socket
+import socketserver
 import ssl
 import subprocess
 import threading
@@ -282,3 +283,47 @@ def test_certificates_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "none.pem").write_text("no certificate")
     with pytest.raises(InputError, match=r"none\.pem cannot be read"):
         quick().read("https://localhost:1/x", max_bytes=1)
+
+
+# Bodies that are sent
+
+
+@pytest.mark.parametrize("body", [b"all at once", iter([b"as it ", b"", memoryview(b"comes")])])
+def test_a_body_is_sent(server: Registry, body: bytes | Iterator[bytes]) -> None:
+    server.uploads["x/1"] = bytearray()
+    headers = {"Content-Length": "11"} if not isinstance(body, bytes) else {}
+    place = url(server, "/v2/x/blobs/uploads/1?_state=1.0")
+    with quick().open(place, method="PATCH", body=body, headers=headers) as answer:
+        assert answer.status == 202
+    assert bytes(server.uploads["x/1"]) in (b"all at once", b"as it comes")
+
+
+def test_what_may_not_be_sent_twice_is_not(server: Registry) -> None:
+    for body, repeatable, count in ((b"x", None, 1), (b"x", True, 4), (iter([b"x"]), True, 1)):
+        server.requests.clear()
+        server.faults = [Fault(path="/uploads/", times=9, status=503)]
+        with (
+            pytest.raises(RefusedError),
+            quick().open(url(server, "/v2/x/blobs/uploads/"), method="POST", body=body, repeatable=repeatable),
+        ):
+            pass
+        assert len(server.requests) == count
+
+
+def test_a_unix_socket_is_asked_whatever_the_host(tmp_path: Path) -> None:
+    path, heard = tmp_path / "socket", []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            heard.append(self.rfile.readline())
+            while self.rfile.readline() != b"\r\n":
+                pass
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+
+    with socketserver.UnixStreamServer(str(path), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        assert PooledHttp(unix_socket=path).read("http://localhost/version", max_bytes=9) == b"ok"
+        server.shutdown()
+    assert heard == [b"GET /version HTTP/1.1\r\n"]
+    with pytest.raises(OutOfReachError, match="out of reach"):
+        PooledHttp(unix_socket=tmp_path / "none", retries=0).read("http://localhost/", max_bytes=9)

@@ -240,7 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
         until = time.monotonic() + registry.token_seconds
         registry.tokens[token] = Token(scopes=scopes, uses=uses, until=until)
         kind = "access_token" if self.command == "POST" else "token"
-        self._send(200, as_json({kind: token, "expires_in": int(registry.token_seconds)}))
+        self._send(200, as_json({kind: token, "expires_in": registry.token_seconds}))
 
     # Manifests
 

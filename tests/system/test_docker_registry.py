@@ -24,7 +24,7 @@ from basewright.oci.transports.layout import LayoutSource
 from basewright.oci.transports.registries import Credentials, Mirror, Registries, RegistrySettings
 from basewright.oci.transports.registry import RegistrySink, RegistrySource
 
-NOISE = random.Random(4).randbytes(40 << 20)
+NOISE = random.Random(4).randbytes(70 << 20)
 """More than two chunks of an upload."""
 MADE = make_image(archive(member("etc/hello", b"hello\n")), archive(member("noise", NOISE)))
 ARM = make_image(archive(member("arm")), architecture="arm64")

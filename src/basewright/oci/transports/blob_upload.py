@@ -18,7 +18,7 @@ from basewright.oci.transports.registry_host import RegistryHost, is_interrupted
 
 WHOLE_BYTES = 4 << 20
 """Up to so many go in one request."""
-CHUNK_BYTES = 16 << 20
+CHUNK_BYTES = 32 << 20
 """Of a larger blob; held in memory until the registry has them."""
 _MAX_CHUNK_BYTES = 256 << 20
 _COMMIT_SECONDS = 600.0
@@ -74,8 +74,8 @@ class BlobUpload:
         data = b"".join(self._feed.take(self._size))
         self._feed.end()
         for attempt in range(RETRIES + 1):
+            place = self._with_digest(self._begin())
             try:
-                place = self._with_digest(self._begin())
                 with self._host.open(
                     place, method="PUT", body=data, headers=_OCTETS, repeatable=False, scopes=self._scopes
                 ):

@@ -9,7 +9,7 @@ _MAX_CHARACTERS = 16_384
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PIECE = re.compile(
     rf'\s*(?:(?P<comma>,)|(?P<key>{_TOKEN})\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s,"]+))'
-    rf"|(?P<scheme>{_TOKEN})(?:\s+(?P<token68>[A-Za-z0-9._~+/-]+=*)(?=\s*(?:,|$)))?)"
+    rf"|(?P<scheme>{_TOKEN})(?=[\s,]|$)(?:\s+(?P<token68>[A-Za-z0-9._~+/-]+=*)(?=\s*(?:,|$)))?)"
 )
 _ESCAPE = re.compile(r"\\(.)")
 

@@ -112,6 +112,7 @@ class RegistryHost:
                 if not is_ours or attempt == _TRIES - 1 or not self._login.improve(error, scopes, sent):
                     raise
             except NotFoundError:
+                self._login.accept(scopes, sent)
                 raise
             except OutOfReachError as error:
                 if not self._wants_tls(error):

@@ -122,6 +122,7 @@ class RegistryLogin:
                 self._renew(challenges, granted, scopes)
                 return True
             if granted.named or self._login() is None:
+                self._granted = {key: each for key, each in self._granted.items() if each is not granted}
                 return False
             self._grant(self._chosen(challenges), scopes, named=True)
             return True
