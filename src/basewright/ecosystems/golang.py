@@ -4,7 +4,6 @@ Build information is read from an ELF file as debug/buildinfo does (https://pkg.
 and total: what is no Go binary, or a damaged one, is None.
 """
 
-import ast
 import re
 import struct
 from collections.abc import Iterator
