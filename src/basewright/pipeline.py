@@ -20,7 +20,7 @@ from basewright.decide.criterion import criteria_of
 from basewright.decide.decision import Decision, decide
 from basewright.decide.standing import Status
 from basewright.drivers.driver import DriverContext
-from basewright.errors import ExitCode, OutOfReachError
+from basewright.errors import ExitCode, InputError, OutOfReachError
 from basewright.evidence.gather import gather, now_utc
 from basewright.evidence.key import inputs_digest, key_of
 from basewright.evidence.machine import read_machine
@@ -29,7 +29,7 @@ from basewright.evidence.store import SCHEMA, EvidenceFile, read_evidence, write
 from basewright.facts import Failure, Unmeasured
 from basewright.feeds.catalog import feed_dates
 from basewright.feeds.pricing import fargate_facts
-from basewright.lock import Lock, merge_locks, read_lock, render_lock, write_lock
+from basewright.lock import Lock, LockedImage, merge_locks, read_lock, render_lock, write_lock
 from basewright.oci.digest import Digest
 from basewright.oci.writing import check_target, write_layout
 from basewright.runner.catalog import NOT_ASKED_FOR, FoundRunner, find_runner
@@ -109,7 +109,8 @@ def _measure(
     home = [] if options.only else [find_home(strategy.directory, strategy.decision.directory).path]
     for folder in (lock_path(strategy).parent, evidence_directory(strategy), *home):
         check_writable(folder)  # else the end of all measuring is where it shows
-    with Workshop(strategy, lock, world, found.runner, measuring=True) as workshop:
+    older = _older_images(strategy) if options.update_lock else {}
+    with Workshop(strategy, lock, world, found.runner, measuring=True, older=older) as workshop:
         lock_all(workshop, chosen)
         built = build_all(workshop, chosen)
         lock = _keep_lock(strategy, workshop.lock, part=bool(options.only))
@@ -184,7 +185,8 @@ def build_candidate(
     if found.runner is None and option.bytecode is Bytecode.COMPILED:
         mend = f" (mend it: {found.hint})" if found.hint else ""
         world.notice(f"no image's own interpreter can compile its bytecode here: {found.why_not}{mend}")
-    with Workshop(strategy, lock, world, found.runner) as workshop:
+    older = _older_images(strategy) if update_lock else {}
+    with Workshop(strategy, lock, world, found.runner, older=older) as workshop:
         lock_all(workshop, [option])
         built = build_all(workshop, [option], keep_errors=False)[name]
         if isinstance(built, Failure):
@@ -221,6 +223,14 @@ def lock_path(strategy: Strategy) -> Path:
 def evidence_directory(strategy: Strategy) -> Path:
     """Beside the strategy."""
     return strategy.directory / EVIDENCE_DIRECTORY
+
+
+def _older_images(strategy: Strategy) -> dict[str, LockedImage]:
+    """What a lock that is to be updated has of images; a damaged one nothing, since it is replaced."""
+    try:
+        return read_lock(lock_path(strategy)).images
+    except InputError:
+        return {}
 
 
 def _keep_lock(strategy: Strategy, lock: Lock, *, part: bool) -> Lock:

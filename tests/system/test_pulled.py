@@ -79,6 +79,8 @@ class Registry:
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        if self._child is not None:
+            return
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(self._command, stdout=log, stderr=log)
         host, _, port = self.host.partition(":")
@@ -202,7 +204,7 @@ def test_a_tag_that_moved_is_said_and_the_lock_is_built_on(pulled: Pulled, tmp_p
     registry.push(SLIM_TAG, pulled.moved)
     try:
         again = project.evaluate(env=pulled.env)
-        assert again.code == 0 and again.seconds < 5
+        assert again.code == 0
         (note,) = again.document.candidate("python-slim").notes
         assert "has moved" in note and old in note and new in note and "--update-lock" in note
         assert not again.document.candidate("python-full").notes
@@ -227,8 +229,10 @@ def test_a_tag_that_moved_is_said_and_the_lock_is_built_on(pulled: Pulled, tmp_p
         assert new in lock and old not in lock
         assert all(str(image.digest) in lock for tag, image in pulled.images.items() if tag != SLIM_TAG)
     finally:
+        registry.start()
         registry.push(SLIM_TAG, pulled.images[SLIM_TAG])
-    assert project.evaluate(env=pulled.env).out == pulled.first.out  # the tag is back, and so is what was said
+        back = project.evaluate(env=pulled.env)
+    assert back.out == pulled.first.out  # the tag is back, and so is what was said
 
 
 def test_without_a_registry_the_locked_images_are_enough_and_without_them_what_is_published(
@@ -244,6 +248,9 @@ def test_without_a_registry_the_locked_images_are_enough_and_without_them_what_i
         assert unchanged.seconds < 5
         kept = project.evaluate("--fresh", *ONE, env=pulled.env).document.candidate("python-slim")
         assert kept.image == before and kept.measurements["image_size"].basis == ("measured",)
+        updated = project.evaluate("--update-lock", *ONE, env=pulled.env)
+        assert updated.document.candidate("python-slim").image == before
+        assert "python:3.13-slim stays as it was locked" in updated.err
         built = project.run("build", "python-slim", "-o", str(tmp_path / "built"), env=pulled.env)
         assert (built.code, built.out.strip()) == (0, before.digest)
 

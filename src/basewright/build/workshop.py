@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from basewright.build.work import AppWork
 from basewright.candidate import Option, host_platform
 from basewright.errors import BasewrightError, OutOfReachError
 from basewright.facts import Failure, FailureKind, PackageFacts
-from basewright.lock import Lock
+from basewright.lock import Lock, LockedImage
 from basewright.oci.blob import BlobStore
 from basewright.oci.image import Layer
 from basewright.oci.layer import write_layer
@@ -41,13 +41,22 @@ class Workshop:
     """One run's building. Close it (or leave its context) to let go of roots and scratch folders.
 
     `measuring` keeps the caches of what is timed in a scratch folder of this run, so that a cold build is cold.
+    `older` are images that a lock had: where `lock` lacks one and its registry is out of reach, it stays as it was.
     """
 
     def __init__(
-        self, strategy: Strategy, lock: Lock, world: World, runner: Runner | None, *, measuring: bool = False
+        self,
+        strategy: Strategy,
+        lock: Lock,
+        world: World,
+        runner: Runner | None,
+        *,
+        measuring: bool = False,
+        older: Mapping[str, LockedImage] = {},
     ) -> None:
         self.strategy = strategy
         self.lock = lock
+        self._older = older
         self.world = world
         self.runner = runner
         hold(world.cache)
@@ -128,8 +137,15 @@ class Workshop:
                     self._provisions[key] = error
 
     def _provide(self, option: Option) -> Provision:
-        provision = provide_base(self.request(option), self.lock, self.world, store=self.store, spool=self.spool)
-        base, image = option.candidate.base, provision.image
+        request, base = self.request(option), option.candidate.base
+        provision = provide_base(request, self.lock, self.world, store=self.store, spool=self.spool)
+        older = self._older.get(base.reference) if isinstance(base, PublishedBase) else None
+        if older is not None and isinstance(provision.base, UnreachableBase) and provision.image is None:
+            name = provision.base.name
+            self.world.notice(f"{name} stays as it was locked on {older.seen_at[:10]}: its registry could not be asked")
+            lock = _with(self.lock, images={**self.lock.images, name: older})
+            provision = provide_base(request, lock, self.world, store=self.store, spool=self.spool)
+        image = provision.image
         if image is not None and isinstance(base, PublishedBase):
             self.amend(lambda lock: _with(lock, images={**lock.images, base.reference: image}))
         if provision.debian:
