@@ -106,6 +106,7 @@ def inspect_reading(reading: ImageReading, *, wanted: ImagePlatform) -> Inspecti
     """Looks at an image whose layers were read with the ecosystems' picks. `wanted` is the platform that was asked
     for."""
     entries = [layer.index.entries for layer in reading.layers]
+    stored_once = efficiency(entries)  # first: the memory that it takes for a while is free for the tree then
     flattened = flatten(entries)
     tree, config = flattened.tree, reading.config
     ownership = find_owners(tree, config.config)
@@ -129,7 +130,7 @@ def inspect_reading(reading: ImageReading, *, wanted: ImagePlatform) -> Inspecti
         file_bytes=sum(ownership.owner_bytes.values()),
         ownership=ownership,
         waste=tuple(_waste(flattened)),
-        efficiency=efficiency(entries),
+        efficiency=stored_once,
         foundation=find_foundation(reading, distribution),
         distribution=distribution,
         runtime=runtime_of(tree, config.config.env or ()),

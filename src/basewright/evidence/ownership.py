@@ -182,7 +182,7 @@ def _summed(files: list[Entry], owners: dict[str, Owner]) -> Ownership:
     """Names of one file count once, for whoever owns one of them."""
     owner_bytes, owner_files = dict.fromkeys(Owner, 0), dict.fromkeys(Owner, 0)
     seen: dict[str, set[int]] = {}
-    unexplained: dict[str, int] = {}
+    unexplained: list[Entry] = []
     owned = (entry for entry in files if entry.path in owners)
     for entry in chain(owned, (entry for entry in files if entry.path not in owners)):
         owner = owners.get(entry.path, Owner.UNEXPLAINED)
@@ -193,7 +193,7 @@ def _summed(files: list[Entry], owners: dict[str, Owner]) -> Ownership:
         offsets.add(entry.offset)
         owner_bytes[owner] += entry.size
         if owner is Owner.UNEXPLAINED:
-            unexplained[entry.path] = entry.size
+            unexplained.append(entry)
     return Ownership(
         owner_bytes=owner_bytes,
         owner_files=owner_files,
@@ -202,13 +202,14 @@ def _summed(files: list[Entry], owners: dict[str, Owner]) -> Ownership:
     )
 
 
-def _gathered(sizes: dict[str, int], owners: dict[str, Owner]) -> list[tuple[str, int]]:
+def _gathered(files: list[Entry], owners: dict[str, Owner]) -> list[tuple[str, int]]:
     """Files under the highest folder in which nothing has an owner, so that a list of them is short."""
     owned = _folders_of(owners)
     found: dict[str, int] = {}
-    for path, size in sizes.items():
-        place = next((f"{each}/" for each in _above(path) if each not in owned and not _SHARED.fullmatch(each)), path)
-        found[place] = found.get(place, 0) + size
+    for entry in files:
+        above = (each for each in _above(entry.path) if each not in owned and not _SHARED.fullmatch(each))
+        place = next((f"{each}/" for each in above), entry.path)
+        found[place] = found.get(place, 0) + entry.size
     return sorted(found.items(), key=lambda each: (-each[1], each[0]))
 
 

@@ -174,10 +174,10 @@ def _read_index(file: BinaryIO, diff_id: Digest, picks: Picks, *, hashed: bool, 
         for number, (path, link) in frame.odd.items():
             fill(frame.entries[number], "path", path.decode("utf-8", "surrogateescape"))
             fill(frame.entries[number], "link", link.decode("utf-8", "surrogateescape"))
+        put_in_place(frame.entries, place)
         entries.extend(frame.entries)
     if len(entries) != header.entries or file.read(1):
         raise ValueError("another number of entries than announced")
-    put_in_place(entries, place)
     return LayerIndex(
         diff_id=diff_id, uncompressed_bytes=header.uncompressed_bytes, hashed=header.hashed, entries=tuple(entries)
     )
@@ -193,7 +193,14 @@ def _read_frame(file: BinaryIO, limit: int) -> bytes:
 
 
 def put_in_place(entries: Iterable[Entry], place: str) -> None:
-    """Lets files say in which archive they stand. They have just been made: nobody else has them yet."""
+    """Lets files say in which archive they stand, and neighbours share equal numbers: half a million of their own are
+    14 MB. They have just been made: nobody else has them yet."""
+    mode, mtime = -1, -1
     for entry in entries:
         if entry.is_file:
             fill(entry, "spool", place)
+        if entry.mode == mode:
+            fill(entry, "mode", mode)
+        if entry.mtime == mtime:
+            fill(entry, "mtime", mtime)
+        mode, mtime = entry.mode, entry.mtime
