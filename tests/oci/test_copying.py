@@ -1,6 +1,7 @@
 """Copies: every digest as it was, each blob once, nothing half-done; and what some places cannot keep is said."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +13,8 @@ from basewright.oci.copying import Copied, copy_image
 from basewright.oci.digest import Digest
 from basewright.oci.manifest import Descriptor, ImagePlatform
 from basewright.oci.platform import parse_platform
-from basewright.oci.transports.catalog import ImageName, carried_name, check_replaceable, open_file, parse_name
+from basewright.oci.transports.catalog import ImageName, carried_name, open_file, parse_name
+from basewright.oci.transports.content import check_replaceable
 from basewright.oci.transports.docker_archive import DockerArchiveSink
 from basewright.oci.transports.layout import LayoutSource
 from basewright.oci.transports.layout_archive import ArchiveSink
@@ -418,7 +420,9 @@ def test_what_others_put_beside_a_layout_stays(tmp_path: Path) -> None:
 def test_a_file_of_the_user_s_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "mine.tar").write_bytes(archive(member("letter", b"dear")))
     pack_folder(lay_out(tmp_path / "in", make_image(TAR)), tmp_path / "layout.tar")
-    with pytest.raises(InputError, match="holds something else"):
-        check_replaceable(tmp_path / "mine.tar")
+    os.mkfifo(tmp_path / "pipe.tar")
+    for mine in (tmp_path / "mine.tar", tmp_path / "pipe.tar", Path("/dev/null")):
+        with pytest.raises(InputError, match="holds something else"):
+            check_replaceable(mine)
     check_replaceable(tmp_path / "layout.tar")
     check_replaceable(tmp_path / "none.tar")

@@ -7,7 +7,7 @@ from basewright.oci.copying import copy_image
 from basewright.oci.image import Image
 from basewright.oci.manifest import ImagePlatform
 from basewright.oci.reference import Reference, parse_reference
-from basewright.oci.transports.catalog import check_replaceable
+from basewright.oci.transports.content import check_replaceable
 from basewright.oci.transports.layout_archive import ArchiveSink
 from basewright.oci.transports.layout_folder import FolderSink, check_folder
 from basewright.oci.transports.store import StoreSource

@@ -4,7 +4,6 @@ https://github.com/containers/image/blob/main/docs/containers-transports.5.md
 """
 
 import re
-import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,18 +11,14 @@ from typing import TypeAlias
 
 import msgspec
 
-from basewright._disk import ScratchFolder, disk_error
 from basewright._http import PooledHttp
 from basewright._process import Process
-from basewright.errors import HostileInputError, InputError
-from basewright.oci.blob import open_regular
+from basewright.errors import InputError
 from basewright.oci.digest import Digest
 from basewright.oci.layer import LayerLimits
 from basewright.oci.manifest import ImagePlatform
 from basewright.oci.reference import Reference, is_tag, parse_reference
-from basewright.oci.span import seeker
-from basewright.oci.stream import ChunkReader, inflate
-from basewright.oci.tar import TarReader
+from basewright.oci.transports.content import Content, check_replaceable, content_of, unpacked_archive
 from basewright.oci.transports.docker_archive import DockerArchiveSink, DockerArchiveSource
 from basewright.oci.transports.engine import Engine, EngineSink, open_engine, saved_image
 from basewright.oci.transports.layout import LayoutSource
@@ -33,11 +28,7 @@ from basewright.oci.transports.registries import Registries
 from basewright.oci.transports.rootfs import RootfsSource
 from basewright.oci.transports.transport import Sink, Source
 
-_PROBE_ENTRIES = 20_000
 _DIGEST = re.compile(r"(.+)@((?:sha256|sha512):[0-9a-f]+)")
-_ROOT_NAMES = {"bin", "etc", "usr", "lib", "sbin"}
-_IMAGE_NAMES = {"oci-layout", "manifest.json"}
-_EXPECTED = "an OCI layout or archive, a docker-archive or a root filesystem tarball is expected"
 _PATH_STARTS = ("/", "./", "../", "~")
 
 
@@ -205,75 +196,15 @@ def _named(name: FileName, tag: str | None, digest: Digest | None) -> ImageName:
 
 def recognise(path: Path) -> FileName:
     """What the folder or file at `path` is, by its content. Raises InputError where it is nothing that is known."""
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    if stat.S_ISDIR(mode):
-        if not (path / "oci-layout").exists():
-            raise InputError(
-                f"the folder {path} is no image: it lacks oci-layout",
-                hint=f"write docker://{path} where an image in a registry is meant",
-            )
-        return LayoutName(path=path)
-    if not stat.S_ISREG(mode):
-        raise InputError(f"{path} is neither a folder nor a regular file")
-    names = _first_names(path)
-    if "oci-layout" in names:
-        return OciArchiveName(path=path)
-    if "manifest.json" in names:
-        return DockerArchiveName(path=path)
-    if not names & _ROOT_NAMES:
-        raise InputError(f"{path} holds neither an image nor a root filesystem", hint=_EXPECTED)
-    return RootfsName(path=path)
-
-
-def _first_names(path: Path, limits: LayerLimits = LayerLimits()) -> set[str]:
-    """The first part of the names in an archive, whatever it is packed with, until they tell what it is."""
-    names: set[str] = set()
-    with open_regular(path) as file:
-        try:
-            if _is_packed(path):
-                stream = inflate(file, name=path.name, any_format=True)
-                chunks = ChunkReader(limits.guard(stream, compressed_bytes=path.stat().st_size, name=path.name))
-                reader = TarReader(chunks.read, name=path.name)
-            else:
-                reader = TarReader(file.read, name=path.name, skip=seeker(file))
-            for number, member in enumerate(reader):
-                names.add(member.entry.path.partition("/")[0])
-                if names & (_IMAGE_NAMES | _ROOT_NAMES) or number > _PROBE_ENTRIES:
-                    break
-        except HostileInputError as error:
-            raise InputError(f"{path.name} cannot be read as an archive: {error.message}", hint=_EXPECTED) from None
-    return names
-
-
-def _is_packed(path: Path) -> bool:
-    with open_regular(path) as file:
-        return file.read(512)[257:262] != b"ustar"
-
-
-@contextmanager
-def _unpacked(path: Path, limits: LayerLimits) -> Iterator[Path]:
-    """The same archive, unpacked into a scratch file where it is packed."""
-    if not path.exists():
-        raise InputError(f"{path} does not exist")
-    if not _is_packed(path):
-        yield path
-        return
-    scratch = ScratchFolder()
-    try:
-        target = scratch.path / "archive.tar"
-        with open_regular(path) as file, target.open("wb") as unpacked:
-            stream = inflate(file, name=path.name, any_format=True)
-            for chunk in limits.guard(stream, compressed_bytes=path.stat().st_size, name=path.name):
-                try:
-                    unpacked.write(chunk)
-                except OSError as error:
-                    raise disk_error(scratch.path, error) from None
-        yield target
-    finally:
-        scratch.close()
+    match content_of(path):
+        case Content.LAYOUT:
+            return LayoutName(path=path)
+        case Content.OCI_ARCHIVE:
+            return OciArchiveName(path=path)
+        case Content.DOCKER_ARCHIVE:
+            return DockerArchiveName(path=path)
+        case Content.ROOT_FILESYSTEM:
+            return RootfsName(path=path)
 
 
 @contextmanager
@@ -310,10 +241,10 @@ def open_file(
                 _need_folder(name.path)
                 yield LayoutSource(name.path, tag=name.tag, digest=name.digest)
             case OciArchiveName():
-                path = stack.enter_context(_unpacked(name.path, limits))
+                path = stack.enter_context(unpacked_archive(name.path, limits))
                 yield LayoutSource(path, tag=name.tag, digest=name.digest, name=str(name.path))
             case DockerArchiveName():
-                path = stack.enter_context(_unpacked(name.path, limits))
+                path = stack.enter_context(unpacked_archive(name.path, limits))
                 yield DockerArchiveSource(path, tag=name.tag, name=str(name.path))
             case RootfsName():
                 yield RootfsSource(name.path, platform=platform, created=created, limits=limits)
@@ -383,15 +314,6 @@ def _tag_of(name: str | None) -> str:
 def _no_digest(digest: Digest | None, name: ImageName) -> None:
     if digest is not None:
         raise InputError(f"{name}: a digest follows from what is written", hint="name a tag, or nothing")
-
-
-def check_replaceable(path: Path) -> None:
-    """A file is replaced where it is an image archive; anything else is somebody's."""
-    try:
-        if path.is_file() and path.stat().st_size and not _first_names(path) & _IMAGE_NAMES:
-            raise InputError(f"{path} is no image archive")
-    except InputError:
-        raise InputError(f"{path} holds something else than an image", hint="name another file, or remove it") from None
 
 
 def carried_name(name: ImageName, source: Source) -> tuple[str | None, Reference | None]:
