@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from basewright._http import BrokenOffError, NotFoundError, PooledHttp, RefusedError, redact
+from basewright._http import BrokenOffError, NotFoundError, PooledHttp, RefusedError
+from basewright._url import redact
 from basewright.errors import HostileInputError, InputError, OutOfReachError
 from tests.doubles.registry import Fault, Registry, running_registry
 

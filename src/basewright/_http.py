@@ -3,9 +3,7 @@
 Proxies come from the environment, credentials from the caller or the URL; an error shows neither query nor user.
 """
 
-import base64
 import hashlib
-import ipaddress
 import os
 import threading
 import time
@@ -13,10 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
-from urllib.parse import unquote_to_bytes, urljoin, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from basewright import __version__
 from basewright._disk import partial_file
+from basewright._url import follow, is_loopback, origin, redact, split_credentials
 from basewright.errors import HostileInputError, InputError, OutOfReachError
 
 if TYPE_CHECKING:
@@ -69,16 +68,6 @@ class Http(Protocol):
     ) -> None:
         """Streams a GET into `path`, atomically, and refuses it where its SHA-256 is another one."""
         ...
-
-
-def redact(url: str) -> str:
-    """The URL without user, password, query and fragment: what may stand in an error, a log or a record."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "a malformed URL"
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 class PooledHttp:
@@ -164,7 +153,7 @@ class PooledHttp:
         """
         import urllib3
 
-        bare, credentials = _split_credentials(url)
+        bare, credentials = split_credentials(url)
         sent = {"User-Agent": f"basewright/{__version__}", "Accept-Encoding": "identity"} | credentials
         streamed = body is not None and not isinstance(body, bytes)
         again = not streamed and (method in _REPEATABLE if repeatable is None else repeatable)
@@ -220,7 +209,10 @@ class PooledHttp:
                 return response
             _drain(response)
             response.release_conn()
-            url, headers = _redirected(url, location, headers)
+            target = follow(url, location)
+            if origin(target) != origin(url):
+                headers = {name: value for name, value in headers.items() if name.lower() not in _SECRET_HEADERS}
+            url = target
         raise OutOfReachError(f"{redact(url)} is out of reach: it redirects too often")
 
     def read(self, url: str, *, max_bytes: int, headers: Mapping[str, str] | None = None) -> bytes:
@@ -265,38 +257,6 @@ class PooledHttp:
                 if size > max_bytes:
                     raise HostileInputError(f"{redact(url)} is larger than {max_bytes:,} bytes")
                 yield chunk
-
-
-def origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port: what a credential is for. Raises ValueError."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` (with or without a port) is this machine."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def _redirected(url: str, location: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """Where to go on, and with which headers."""
-    try:
-        target, _ = _split_credentials(urljoin(url, location))
-        here, there = urlsplit(url), urlsplit(target)
-        moved = origin(url) != origin(target)
-    except (ValueError, InputError):
-        raise OutOfReachError(f"{redact(url)} redirects to what is no URL") from None
-    if there.scheme not in ("http", "https"):
-        raise OutOfReachError(f"{redact(url)} redirects to what is no http or https URL")
-    if here.scheme == "https" and there.scheme == "http" and not is_loopback(there.netloc):
-        raise OutOfReachError(f"{redact(url)} redirects to {there.netloc} without TLS")
-    if moved:
-        headers = {name: value for name, value in headers.items() if name.lower() not in _SECRET_HEADERS}
-    return target, headers
 
 
 def _drain(response: "urllib3.BaseHTTPResponse") -> None:
@@ -345,7 +305,7 @@ def _make_manager(
         if unix_socket is not None:
             manager.pool_classes_by_scheme = {"http": _socket_pool(unix_socket)}
         return manager
-    bare, credentials = _split_credentials(proxy)
+    bare, credentials = split_credentials(proxy)
     try:
         return urllib3.ProxyManager(
             bare,
@@ -382,19 +342,6 @@ def _socket_pool(path: Path) -> "type[urllib3.HTTPConnectionPool]":
         ConnectionCls = SocketConnection
 
     return SocketPool
-
-
-def _split_credentials(url: str) -> tuple[str, dict[str, str]]:
-    """The URL without user and password, and the header that says them."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise InputError("a URL is malformed") from None
-    user, at, host = parts.netloc.rpartition("@")
-    if not at:
-        return url, {}
-    basic = base64.b64encode(unquote_to_bytes(user if ":" in user else f"{user}:")).decode()
-    return urlunsplit(parts._replace(netloc=host)), {"Authorization": f"Basic {basic}"}
 
 
 def _status_error(url: str, response: "urllib3.BaseHTTPResponse") -> OutOfReachError:

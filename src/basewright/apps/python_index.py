@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from basewright._http import redact
+from basewright._url import redact
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s`'\"<>)\]]+")
 _UV_INDEX_KEYS = ("index", "index-url", "default-index", "extra-index-url", "find-links", "no-index")

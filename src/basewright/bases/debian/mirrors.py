@@ -12,7 +12,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 
-from basewright._http import Http, redact
+from basewright._http import Http
+from basewright._url import redact
 from basewright.bases.debian.keys import MAX_KEYRING_BYTES
 from basewright.ecosystems.dpkg import parse_paragraphs
 from basewright.errors import InputError

@@ -11,6 +11,7 @@ from itertools import chain
 from urllib.parse import urlencode
 
 from basewright._http import RETRIES, NotFoundError, RefusedError
+from basewright._url import follow
 from basewright.errors import HostileInputError, OutOfReachError
 from basewright.oci.digest import Digest
 from basewright.oci.manifest import Descriptor
@@ -213,7 +214,7 @@ class BlobUpload:
 
     def _go_on(self, url: str, headers: Mapping[str, str]) -> None:
         location = headers.get("Location", "")
-        self._session = self._host.joined(url, location) if location else url
+        self._session = follow(url, location) if location else url
 
     def _with_digest(self, url: str) -> str:
         return f"{url}{'&' if '?' in url else '?'}{urlencode({'digest': self._digest})}"
@@ -318,7 +319,7 @@ def begin_upload(host: RegistryHost, scopes: tuple[str, ...], query: Mapping[str
         if answer.status == 201 or not location:
             return None, 0
         minimum = answer.headers.get("OCI-Chunk-Min-Length", "")
-        return host.joined(place, location), int(minimum) if re.fullmatch(r"[0-9]{1,10}", minimum) else 0
+        return follow(place, location), int(minimum) if re.fullmatch(r"[0-9]{1,10}", minimum) else 0
 
 
 def cancel_upload(host: RegistryHost, session: str, scopes: tuple[str, ...]) -> None:

@@ -12,8 +12,9 @@ from typing import TypeVar
 
 import msgspec
 
-from basewright._http import CHUNK_BYTES, RETRIES, BrokenOffError, NotFoundError, PooledHttp, RefusedError, redact
+from basewright._http import CHUNK_BYTES, RETRIES, BrokenOffError, NotFoundError, PooledHttp, RefusedError
 from basewright._process import HostProcess
+from basewright._url import follow, redact
 from basewright.errors import HostileInputError, InputError, OutOfReachError
 from basewright.oci.digest import Digest
 from basewright.oci.manifest import (
@@ -296,7 +297,7 @@ def _read_page(host: RegistryHost, place: str, name: str) -> tuple[bytes, str]:
     target, _, relation = link.partition(">")
     if not target.startswith("<") or "next" not in relation:
         return data, ""
-    return data, host.joined(place if "://" in place else host.url(place), target[1:])
+    return data, follow(place if "://" in place else host.url(place), target[1:])
 
 
 def _read_fallback(host: RegistryHost, subject: Digest, name: str, scopes: tuple[str, ...]) -> bytes:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
-from basewright._http import BrokenOffError, NotFoundError, PooledHttp, RefusedError, is_loopback, origin, redact
+from basewright._http import BrokenOffError, NotFoundError, PooledHttp, RefusedError
+from basewright._url import is_loopback, origin
 from basewright.errors import OutOfReachError
 from basewright.oci.reference import DEFAULT_REGISTRY, Reference
 from basewright.oci.transports.registries import Mirror, Registries
@@ -145,20 +146,6 @@ class RegistryHost:
             return False
         self._scheme = "https"
         return True
-
-    def joined(self, url: str, location: str) -> str:
-        """Where an answer says to go on. Raises OutOfReachError where that would leave TLS."""
-        try:
-            target = urljoin(url, location)
-            parts = urlsplit(target)
-            leaves = urlsplit(url).scheme == "https" and parts.scheme != "https" and not is_loopback(parts.netloc)
-            usable = parts.scheme in ("http", "https") and bool(parts.netloc) and not leaves
-            origin(target)
-        except ValueError:
-            usable = False
-        if not usable:
-            raise OutOfReachError(f"{redact(url)} names no place to go on that can be used")
-        return target
 
     def refused(self, error: OutOfReachError, what: str) -> OutOfReachError:
         """The error for the user, with the registry's own words. `what` is what was asked about."""

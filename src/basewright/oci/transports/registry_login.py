@@ -13,7 +13,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from basewright._http import RETRIES, BrokenOffError, NotFoundError, PooledHttp, RefusedError, is_loopback
+from basewright._http import RETRIES, BrokenOffError, NotFoundError, PooledHttp, RefusedError
+from basewright._url import is_loopback
 from basewright.errors import OutOfReachError
 from basewright.oci.transports.challenge import Challenge, merge_scopes, parse_challenges
 from basewright.oci.transports.registries import Credentials, Keychain
