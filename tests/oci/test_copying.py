@@ -8,17 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from basewright.errors import HostileInputError, InputError
+from basewright._http import PooledHttp
+from basewright.errors import HostileInputError, InputError, OutOfReachError
 from basewright.oci.copying import Copied, copy_image
 from basewright.oci.digest import Digest
 from basewright.oci.manifest import Descriptor, ImagePlatform
 from basewright.oci.platform import parse_platform
+from basewright.oci.reference import parse_reference
 from basewright.oci.transports.catalog import ImageName, carried_name, open_file, parse_name
 from basewright.oci.transports.content import check_replaceable
 from basewright.oci.transports.docker_archive import DockerArchiveSink
 from basewright.oci.transports.layout import LayoutSource
 from basewright.oci.transports.layout_archive import ArchiveSink
 from basewright.oci.transports.layout_folder import FolderSink
+from basewright.oci.transports.registry import RegistrySink, RegistrySource
 from basewright.oci.transports.transport import Sink, Source
 from tests.doubles.image import (
     OCI_INDEX,
@@ -34,6 +37,7 @@ from tests.doubles.image import (
     render_index,
     sha256,
 )
+from tests.doubles.registry import running_registry
 
 TAR, OTHER = archive(member("a", b"hello")), archive(member("b", b"other"))
 AMD64 = parse_platform("linux/amd64")
@@ -426,3 +430,60 @@ def test_a_file_of_the_user_s_is_not_replaced(tmp_path: Path) -> None:
             check_replaceable(mine)
     check_replaceable(tmp_path / "layout.tar")
     check_replaceable(tmp_path / "none.tar")
+
+
+# Registries
+
+
+def registry_places(host: str, repository: str, tag: str) -> tuple[RegistrySource, RegistrySink]:
+    reference = parse_reference(f"{host}/{repository}:{tag}")
+    http = PooledHttp(backoff_seconds=0.01)
+    return RegistrySource(reference, http), RegistrySink(reference, http)
+
+
+@pytest.mark.parametrize("api", [True, False])
+def test_a_registry_takes_and_gives_an_index_with_what_refers_to_it(tmp_path: Path, api: bool) -> None:
+    top, contents = two_platforms()
+    about = referring(make_image(TAR, architecture="arm64").manifest_bytes)
+    about_all = referring(top, "application/vnd.example.signature")
+    for each in (about, about_all):
+        contents |= each.blobs
+    listed = [
+        {"mediaType": OCI_INDEX, "digest": sha256(top), "size": len(top), "annotations": {REF_NAME: "t"}},
+        about.descriptor(),
+        about_all.descriptor(),
+    ]
+    source = LayoutSource(lay_out(tmp_path / "in", index=render_index(listed), extra=contents), tag="t")
+    with running_registry() as registry:
+        registry.referrers_api = api
+        there, sink = registry_places(registry.host, "a/b", "t")
+        assert copy(source, sink, referrers=True)[0].digest == sha256(top)
+        assert registry.manifests["a/b:t"] == (OCI_INDEX, top)
+        put = [path for path in registry.paths("PUT") if "/manifests/" in path and "sha256-" not in path]
+        assert put[-1].endswith("/manifests/t")
+        assert put[-2].endswith(sha256(top))
+        copy(there, folder(tmp_path / "out", "t"), referrers=True)
+        assert blobs(tmp_path / "out") == contents
+        registry.requests.clear()
+        _, other = registry_places(registry.host, "c/d", "t")
+        copy(there, other, platform=parse_platform("arm64"))
+        assert not [path for path in registry.paths("GET") if "/blobs/" in path][1:]  # but for the config
+        assert registry.manifests["c/d:t"][1] == make_image(TAR, architecture="arm64").manifest_bytes
+
+
+def test_a_registry_that_lacks_a_child_is_no_source_of_the_index(tmp_path: Path) -> None:
+    top, contents = two_platforms()
+    source = laid_out(tmp_path / "in", top, contents)
+    with running_registry() as registry:
+        there, sink = registry_places(registry.host, "a/b", "t")
+        copy(source, sink)
+        del registry.manifests["a/b@" + sha256(make_image(TAR, architecture="arm64").manifest_bytes)]
+        with pytest.raises(InputError, match="does not hold all that its index names") as caught:
+            copy(there, folder(tmp_path / "out"))
+        assert "--platform" in caught.value.hint
+        assert copy(there, folder(tmp_path / "out"), platform=AMD64)[0].copied_bytes
+        with pytest.raises(InputError):
+            copy(there, folder(tmp_path / "none"), platform=parse_platform("arm64"))
+    with pytest.raises(OutOfReachError):
+        copy(there, folder(tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
