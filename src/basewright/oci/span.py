@@ -117,12 +117,12 @@ def seeker(file: BinaryIO) -> Callable[[int], int]:
     return skip
 
 
-def tar_places(path: Path) -> dict[str, Span]:
+def tar_places(path: Path, *, name: str) -> dict[str, Span]:
     """Where each file of an uncompressed archive stands. Links to files have their place."""
     places: dict[str, Span] = {}
     links: dict[str, str] = {}
     with open_regular(path) as archive:
-        for member in TarReader(archive.read, name=path.name, skip=seeker(archive)):
+        for member in TarReader(archive.read, name=name, skip=seeker(archive)):
             entry = member.entry
             if entry.is_file:
                 places[entry.path] = Span(path, member.offset, member.content_bytes)
@@ -130,9 +130,9 @@ def tar_places(path: Path) -> dict[str, Span]:
                 links[entry.path] = entry.link
             elif entry.type is FileType.SYMLINK:
                 links[entry.path] = f"{entry.path.rpartition('/')[0]}/{entry.link}"
-    for name, target in links.items():  # docker before 25 links the layers that images share
+    for link, target in links.items():  # docker before 25 links the layers that images share
         with suppress(HostileInputError):
             place = places.get(clean_path(target))
             if place is not None:
-                places.setdefault(name, place)
+                places.setdefault(link, place)
     return places

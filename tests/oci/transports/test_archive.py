@@ -213,6 +213,17 @@ def test_a_bomb_is_refused_while_it_is_unpacked(tmp_path: Path) -> None:
         source.manifest(None)
 
 
+@pytest.mark.parametrize("data", [b"root:x:0:0::/root:/bin/sh\n" * 100, b"", bytes(1024), ROOT[:700], ROOT + b"more"])
+def test_a_root_filesystem_is_an_archive(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "root").write_bytes(data)
+    with (
+        open_file(RootfsName(path=tmp_path / "root"), platform=AMD64, created=CREATED) as source,
+        pytest.raises(InputError) as caught,
+    ):
+        source.manifest(None)
+    assert "root" in caught.value.message
+
+
 def test_archives_of_python_itself(tmp_path: Path) -> None:
     made = make_image(ROOT)
     path = pack_folder(lay_out(tmp_path / "layout", made), tmp_path / "layout.tar")

@@ -51,7 +51,7 @@ class DockerArchiveSource(MadeSource):
 
     def _member(self, name: str) -> Span:
         if self._places is None:
-            self._places = tar_places(self._path)
+            self._places = tar_places(self._path, name=self.name)
         try:
             return self._places[clean_path(name)]
         except (KeyError, HostileInputError):

@@ -67,7 +67,7 @@ class LayoutSource:
         self.path = path
         self._name = name or str(path)
         self._tag, self._digest = tag, digest
-        self._places: dict[str, Span] | None = None if path.is_dir() else tar_places(path)
+        self._places: dict[str, Span] | None = None if path.is_dir() else tar_places(path, name=self._name)
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from basewright.errors import InputError
 from basewright.oci.blob import open_regular
 from basewright.oci.digest import Digest
 from basewright.oci.layer import LayerLimits
@@ -17,7 +18,8 @@ from basewright.oci.manifest import (
     render_json,
 )
 from basewright.oci.span import Span
-from basewright.oci.stream import inflate
+from basewright.oci.stream import ChunkReader, inflate
+from basewright.oci.tar import TarReader
 from basewright.oci.transports.made import MadeSource, Part, part_of
 
 
@@ -32,11 +34,7 @@ class RootfsSource(MadeSource):
         self._path, self._platform, self._created, self._limits = path, platform, created, limits
 
     def _find(self) -> tuple[bytes, Sequence[Part]]:
-        diff, size = hashlib.sha256(), 0
-        for chunk in self._tar():
-            diff.update(chunk)
-            size += len(chunk)
-        diff_id = Digest(f"sha256:{diff.hexdigest()}")
+        diff_id, size = self._measured()
         config = ImageConfig(
             architecture=self._platform.architecture,
             os=self._platform.os,
@@ -50,6 +48,25 @@ class RootfsSource(MadeSource):
             plain = Descriptor(media_type=OCI_LAYER_TAR, digest=diff_id, size=size)
             return render_json(config), [Part(descriptor=plain, chunks=self._tar)]
         return render_json(config), [part_of(span, diff_id, name=self.name)]
+
+    def _measured(self) -> tuple[Digest, int]:
+        """The diff id and the bytes of the tar, which is one: its members are followed to the end."""
+        diff, size = hashlib.sha256(), 0
+
+        def told() -> Iterator[bytes]:
+            nonlocal size
+            for chunk in self._tar():
+                diff.update(chunk)
+                size += len(chunk)
+                yield chunk
+
+        chunks = told()
+        entries = sum(1 for _ in TarReader(ChunkReader(chunks).read, name=self.name, max_entries=self._limits.entries))
+        for _ in chunks:
+            pass
+        if not entries:
+            raise InputError(f"{self.name} is an empty archive")
+        return Digest(f"sha256:{diff.hexdigest()}"), size
 
     @staticmethod
     def _is_foreign(head: bytes) -> bool:
