@@ -184,7 +184,7 @@ def test_it_answers_what_is_asked_first() -> None:
         r"system packages +120 kB +\d+ %  █",
         r"dependencies +60\.1 kB",
         r"unexplained +4\.\d+ kB",
-        r"50 kB  /root/\.cache/pip/wheel +layer 2; gone in 3",
+        r"50 kB  /root/.cache/pip/wheel +layer 2; gone in 3",
         r"40 kB  /var/lib/apt/lists/index +layers 1, 3",
         r"pip install --prefix /opt/venv",
         r"label +org\.opencontainers\.image\.title +shop",

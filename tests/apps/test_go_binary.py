@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.ecosystems.test_golang import elf, inline_info
+from tests.doubles.go_binary import elf, inline_info
 
 from basewright.apps.go_binary import binary_name, check_binary
 from basewright.apps.go_module import GoModFile, GoModuleFolder

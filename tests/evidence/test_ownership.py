@@ -134,10 +134,10 @@ def test_a_record_takes_nothing_from_a_package() -> None:
         (RunConfig(entrypoint=("/srv/shop/run", "--x")), {"srv/shop/run", "srv/shop/data"}),
         (RunConfig(cmd=("shop-server",), env=("PATH=/opt/bin:/usr/local/bin",)), {"usr/local/bin/shop-server"}),
         (RunConfig(cmd=("shop-server",)), {"usr/local/bin/shop-server"}),
-        (RunConfig(cmd=("python", "main.py"), working_dir="/home/app"), {"home/app/main.py", "home/app/static/a.css"}),
-        (RunConfig(cmd=("sh", "/home/app/main.py")), {"home/app/main.py", "home/app/static/a.css"}),
-        (RunConfig(cmd=("x",), env=("PYTHONPATH=/srv/shop:/home/app",)), {"srv/shop/run", "srv/shop/data",
-                                                                         "home/app/main.py", "home/app/static/a.css"}),
+        (RunConfig(cmd=("python", "main.py"), working_dir="/opt/app"), {"opt/app/main.py", "opt/app/static/a.css"}),
+        (RunConfig(cmd=("sh", "/opt/app/main.py")), {"opt/app/main.py", "opt/app/static/a.css"}),
+        (RunConfig(cmd=("x",), env=("PYTHONPATH=/srv/shop:/opt/app",)), {"srv/shop/run", "srv/shop/data",
+                                                                         "opt/app/main.py", "opt/app/static/a.css"}),
         (RunConfig(working_dir="/usr/local"), set()),
         (RunConfig(working_dir="/"), set()),
         (RunConfig(working_dir="/../../.."), set()),
@@ -148,8 +148,8 @@ def test_a_record_takes_nothing_from_a_package() -> None:
 )  # fmt: skip
 def test_the_application_is_what_the_config_runs(config: RunConfig, expected: set[str]) -> None:
     tree = root(
-        {"srv/shop/run": "r", "srv/shop/data": "d", "usr/local/bin/shop-server": "s", "home/app/main.py": "m",
-         "home/app/static/a.css": "c", "usr/local/share/else": "e"},
+        {"srv/shop/run": "r", "srv/shop/data": "d", "usr/local/bin/shop-server": "s", "opt/app/main.py": "m",
+         "opt/app/static/a.css": "c", "usr/local/share/else": "e"},
         links={"current": "srv/shop"},
     )  # fmt: skip
     assert {path for path, owner in owners(tree, config).items() if owner == "application"} == expected
