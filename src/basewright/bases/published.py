@@ -19,7 +19,7 @@ from basewright.oci.platform import parse_platform
 from basewright.oci.pull import Resolved, pull_image, resolve
 from basewright.oci.reference import Reference, parse_reference
 from basewright.oci.transports.registry import RegistrySource
-from basewright.oci.transports.store import StoreSource
+from basewright.oci.transports.stored import StoreSource
 from basewright.progress import about_seconds
 from basewright.strategy import Platform, PublishedBase
 from basewright.world import World

@@ -10,7 +10,7 @@ from basewright.oci.reference import Reference, parse_reference
 from basewright.oci.transports.content import check_replaceable
 from basewright.oci.transports.layout_archive import ArchiveSink
 from basewright.oci.transports.layout_folder import FolderSink, check_folder
-from basewright.oci.transports.store import StoreSource
+from basewright.oci.transports.stored import StoreSource
 
 _COMPRESSED = (".gz", ".tgz", ".zst", ".xz", ".bz2", ".zip")
 
