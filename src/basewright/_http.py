@@ -285,11 +285,14 @@ def _ssl_context(*ca_files: str | None) -> "ssl.SSLContext":
 
 def _proxy_for(url: str) -> str:
     """The proxy that the environment names for a URL; this machine is asked without one."""
+    parts = urlsplit(url)
+    if not parts.hostname or is_loopback(parts.netloc):
+        return ""
     from urllib.request import getproxies, proxy_bypass
 
-    parts, named = urlsplit(url), getproxies()
+    named = getproxies()
     proxy = named.get(parts.scheme) or named.get("all", "")
-    if not proxy or not parts.hostname or is_loopback(parts.netloc) or proxy_bypass(parts.hostname):
+    if not proxy or proxy_bypass(parts.hostname):
         return ""
     return proxy if "://" in proxy else f"http://{proxy}"
 
