@@ -15,7 +15,8 @@ from basewright.cli.main import main
 from basewright.cli.options import world_of
 from basewright.cli.talk import Talk
 from basewright.errors import ExitCode, HostileInputError, InputError
-from basewright.oci.layer import LayerLimits, read_layer
+from basewright.oci.layer import read_layer
+from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.transports.registries import Credentials, Mirror, RegistrySettings
 from basewright.settings import (
     CacheTable,

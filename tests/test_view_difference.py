@@ -10,7 +10,7 @@ from msgspec import inspect
 
 from basewright.evidence.build_difference import Why
 from basewright.evidence.difference import Difference, compare_images
-from basewright.evidence.packages import PackageKind
+from basewright.evidence.inspected import PackageKind
 from basewright.view.columns import display_width
 from basewright.view.difference_document import DifferenceDocument, render_difference_json
 from basewright.view.difference_lines import WORDS

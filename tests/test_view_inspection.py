@@ -10,8 +10,8 @@ import pytest
 from msgspec import inspect as types
 
 from basewright.errors import InputError
-from basewright.evidence.foundation import KnownBy
-from basewright.evidence.inspection import Inspection, inspect_reading
+from basewright.evidence.inspected import Inspection, KnownBy
+from basewright.evidence.inspection import inspect_reading
 from basewright.facts import Owner
 from basewright.oci.manifest import ImagePlatform
 from basewright.oci.tree import FileType

@@ -54,6 +54,7 @@ class Kind(msgspec.Struct, frozen=True):
 KINDS = (
     Kind("image blobs", "store", Way.MARKED),
     Kind("layer indexes", "indexes", Way.MARKED),
+    Kind("inspections", "inspections", Way.MARKED),
     Kind("unpacked layers", "layers", Way.MARKED),
     Kind("root filesystems", "roots", Way.LOCKED),
     Kind("wheels", "wheels", Way.MARKED),

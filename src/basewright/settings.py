@@ -11,7 +11,7 @@ import msgspec
 
 from basewright._process import Process
 from basewright.errors import InputError
-from basewright.oci.layer import LayerLimits
+from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.transports.credentials import DockerKeychain, home_directory, is_regular
 from basewright.oci.transports.ecr import EcrKeychain
 from basewright.oci.transports.host_registries import HostRegistries, is_location

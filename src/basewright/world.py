@@ -7,8 +7,8 @@ import msgspec
 
 from basewright._http import PooledHttp
 from basewright._process import HostProcess
-from basewright.oci.layer import DEFAULT_EPOCH
 from basewright.oci.transports.catalog import Doors
+from basewright.oci.tree import DEFAULT_EPOCH
 from basewright.progress import Progress
 from basewright.settings import Settings
 

@@ -14,7 +14,7 @@ from basewright.errors import HostileInputError
 from basewright.oci.blob import BlobStore
 from basewright.oci.digest import Digest
 from basewright.oci.image import Image, Layer
-from basewright.oci.layer import LayerLimits
+from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.manifest import Manifest, parse_config, parse_manifest
 from basewright.runner.root import read_spooled
 from basewright.settings import Settings

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import pytest
 
-from basewright.evidence.foundation import BASE_DIGEST, BASE_NAME, Foundation, KnownBy, find_foundation
+from basewright.evidence.foundation import BASE_DIGEST, BASE_NAME, find_foundation
+from basewright.evidence.inspected import Foundation, KnownBy
 from basewright.feeds.official import published_image
 from basewright.oci.manifest import Descriptor, History
 from basewright.oci.reading import ImageReading

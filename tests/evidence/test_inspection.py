@@ -2,7 +2,8 @@
 
 import pytest
 
-from basewright.evidence.inspection import Inspection, inspect_reading
+from basewright.evidence.inspected import Inspection
+from basewright.evidence.inspection import inspect_reading
 from basewright.facts import Owner
 from basewright.oci.manifest import ImagePlatform
 from tests.doubles.elf_file import make_elf
@@ -28,10 +29,10 @@ def layered() -> MadeImage:
 
 def test_layers_say_what_each_did() -> None:
     found = inspect(layered())
-    assert [(len(c.added), len(c.changed), len(c.removed)) for c in (each.changes for each in found.layers)] == [
+    assert [(each.added, each.changed, each.removed) for each in found.layers] == [
         (4, 0, 0), (1, 1, 1), (0, 1, 2),
     ]  # fmt: skip
-    assert found.layers[1].changes.removed == ("b",)
+    assert found.browsed.changes[1].removed == ("b",)
     assert (found.files, found.file_bytes) == (2, 15)
 
 
@@ -78,7 +79,7 @@ def test_a_long_list_of_them_is_cut_in_words_and_whole_in_the_record() -> None:
 def test_a_database_that_is_not_read_is_said() -> None:
     found = inspect(make_image(archive(member("var/lib/rpm/rpmdb.sqlite", b"x"), member("usr/bin/tool", b"x"))))
     assert found.warnings == ("the package database of RPM is not read here: what it installed is unexplained",)
-    assert found.ownership.owner_bytes[Owner.UNEXPLAINED] == 2
+    assert found.owner_bytes[Owner.UNEXPLAINED] == 2
 
 
 def test_the_only_platform_there_is_is_told_from_the_one_that_was_asked_for() -> None:

@@ -14,8 +14,9 @@ import zstandard
 from basewright.errors import HostileInputError
 from basewright.oci.blob import BlobStore
 from basewright.oci.filesystem import flatten
-from basewright.oci.layer import LayerLimits, read_layer, write_layer
+from basewright.oci.layer import read_layer, write_layer
 from basewright.oci.layer_index import LayerIndex
+from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.tar import render_header
 from basewright.oci.tree import Entry, FileType, Tree, directory, file, symlink
 from tests.doubles.image import archive, listing, member, packed, pax, sha256

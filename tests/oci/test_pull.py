@@ -12,7 +12,8 @@ from basewright.oci.digest import Digest
 from basewright.oci.image import Image
 from basewright.oci.manifest import Descriptor
 from basewright.oci.platform import parse_platform
-from basewright.oci.pull import pull_image, resolve, resolve_any
+from basewright.oci.pull import pull_image
+from basewright.oci.resolution import resolve, resolve_any
 from tests.doubles.image import MadeImage, archive, as_json, make_image, member, render_index, sha256
 
 TAR = archive(member("a", b"hello"))

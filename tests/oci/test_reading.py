@@ -11,12 +11,12 @@ import pytest
 
 from basewright.errors import HostileInputError, InputError
 from basewright.oci.digest import Digest
-from basewright.oci.layer import LayerLimits
 from basewright.oci.layer_index import LayerIndexes, Picks
+from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.manifest import Descriptor
 from basewright.oci.platform import parse_platform
-from basewright.oci.pull import resolve
 from basewright.oci.reading import ImageReading, read_image
+from basewright.oci.resolution import resolve
 from basewright.oci.tree import Entry
 from tests.doubles.image import MadeImage, archive, make_image, member, packed, pax, sha256
 

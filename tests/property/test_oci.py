@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from basewright.errors import HostileInputError
 from basewright.oci.blob import BlobStore
 from basewright.oci.filesystem import flatten
-from basewright.oci.layer import LayerLimits, read_layer, write_layer
+from basewright.oci.layer import read_layer, write_layer
 from basewright.oci.layer_index import LayerIndexes, Picks
+from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.stream import gzip_stream, inflate
 from basewright.oci.tar import TarReader
 from basewright.oci.tree import Entry, FileType, Tree, clean_path, directory, file

@@ -13,8 +13,9 @@ from basewright.feeds.cadence import image_cadence
 from basewright.oci.blob import BlobStore
 from basewright.oci.filesystem import flatten
 from basewright.oci.image import Image, Layer
-from basewright.oci.layer import LayerLimits, read_layer
+from basewright.oci.layer import read_layer
 from basewright.oci.layer_index import LayerIndex, LayerIndexes, Unpacked
+from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.manifest import RunConfig
 from basewright.oci.tree import Tree
 from basewright.parallel import map_parallel

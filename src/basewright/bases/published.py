@@ -16,8 +16,9 @@ from basewright.oci.blob import BlobStore
 from basewright.oci.digest import Digest
 from basewright.oci.image import Image
 from basewright.oci.platform import parse_platform
-from basewright.oci.pull import Resolved, pull_image, resolve
+from basewright.oci.pull import pull_image
 from basewright.oci.reference import Reference, parse_reference
+from basewright.oci.resolution import Resolved, resolve
 from basewright.oci.transports.registry import RegistrySource
 from basewright.oci.transports.stored import StoreSource
 from basewright.progress import about_seconds

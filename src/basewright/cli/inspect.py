@@ -8,7 +8,7 @@ from basewright.cli.options import common_options, terminal_width, wants_color, 
 from basewright.cli.talk import Talk, print_result
 
 if TYPE_CHECKING:
-    from basewright.evidence.inspection import Inspection
+    from basewright.evidence.inspected import Inspection
 
 
 @click.command("inspect")
@@ -37,19 +37,20 @@ def command(
     IMAGE is named as for copy: docker://REF, oci:DIR[:TAG], docker-archive:FILE, rootfs:FILE and so on, or a path or a
     reference alone. Nothing is unpacked to disk.
     """
-    from basewright.evidence.inspection import inspect_reading
-    from basewright.evidence.named_image import read_named_image
-    from basewright.oci.platform import host_platform, parse_platform
+    from basewright.evidence.named_inspection import inspect_named_image
 
     if image is None:
         if tree is None:
             raise click.UsageError("Missing argument 'IMAGE'.")
         image, tree = tree, "/"  # `--tree IMAGE`
-    everything = tree is not None and form == "json"
     with Talk(quiet=quiet, verbose=verbose) as talk:
-        reading = read_named_image(image, world_of(talk), platform=platform, hashed=everything)
-        wanted = host_platform() if platform is None else parse_platform(platform)
-        inspection = inspect_reading(reading, wanted=wanted)
+        inspection = inspect_named_image(
+            image,
+            world_of(talk),
+            platform=platform,
+            contents=tree is not None,
+            hashed=tree is not None and form == "json",
+        )
     if form == "json":
         from basewright.view.inspection_document import render_inspection_json
 

@@ -5,10 +5,8 @@ An annotation is its builder's word, a layer's digest is proof; history names wh
 
 import re
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 
-import msgspec
-
+from basewright.evidence.inspected import Foundation, KnownBy
 from basewright.feeds.snapshot import dataset_names
 from basewright.oci.manifest import History
 from basewright.oci.reading import ImageReading
@@ -30,26 +28,6 @@ _LANGUAGES = {
     "ruby": ("RUBY_VERSION", "RUBY_DOWNLOAD_SHA256"),
 }
 """Official image → the two variables that its Dockerfile sets, the version first."""
-
-
-class KnownBy(StrEnum):
-    """How a base is known."""
-
-    ANNOTATION = "annotation"
-    LAYERS = "layer digests"
-    HISTORY = "history"
-    OS_RELEASE = "os-release"
-
-
-class Foundation(msgspec.Struct, frozen=True, kw_only=True):
-    """What an image is based on. `layers`: how many of its lowest layers are the base's, None where that is not known.
-    `source` says where it was found."""
-
-    name: str
-    by: KnownBy
-    digest: str | None = None
-    layers: int | None = None
-    source: str = ""
 
 
 def find_foundation(reading: ImageReading, distribution: str) -> Foundation | None:

@@ -6,7 +6,8 @@ import msgspec
 
 from basewright.ecosystems.golang import is_go_program, parse_go_binary
 from basewright.evidence.difference import Difference
-from basewright.evidence.packages import Package, PackageKind, compare_packages, ordered
+from basewright.evidence.inspected import PackageKind
+from basewright.evidence.packages import Package, compare_packages, ordered
 from basewright.evidence.tree_difference import FileChange
 from basewright.oci.tree import Entry
 

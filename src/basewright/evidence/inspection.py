@@ -10,15 +10,14 @@ import msgspec
 
 from basewright.bases.look import os_release, runtime_of
 from basewright.ecosystems.machine import ForeignProgram, foreign_programs
-from basewright.evidence.foundation import Foundation, find_foundation
-from basewright.evidence.ownership import Ownership, find_owners
-from basewright.evidence.packages import PackageKind, read_packages
-from basewright.facts import RuntimeFacts
-from basewright.oci.digest import Digest
+from basewright.evidence.foundation import find_foundation
+from basewright.evidence.inspected import Contents, InspectedLayer, Inspection, WastedFile
+from basewright.evidence.ownership import find_owners
+from basewright.evidence.packages import read_packages
 from basewright.oci.efficiency import efficiency
 from basewright.oci.filesystem import Flattened, LayerChanges, flatten
-from basewright.oci.manifest import History, ImageConfig, ImagePlatform
-from basewright.oci.platform import distance
+from basewright.oci.manifest import History, ImagePlatform
+from basewright.oci.platform import unmet
 from basewright.oci.reading import ImageReading, LayerReading
 from basewright.oci.tree import Tree
 
@@ -34,72 +33,6 @@ _UNREAD_DATABASES = {
     "var/db/pkg": "Portage",
     "var/db/xbps": "XBPS",
 }
-
-
-class InspectedLayer(msgspec.Struct, frozen=True, kw_only=True):
-    """One layer, the history line that made it (None where history and layers do not fit), and what it did."""
-
-    digest: Digest
-    diff_id: Digest
-    media_type: str
-    compressed_bytes: int
-    uncompressed_bytes: int
-    history: History | None
-    changes: LayerChanges
-
-
-class WastedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """Contents of a path that nothing shows any more. `written`: the layers (from 0) that brought the path or changed
-    it; `removed`: those that took it away."""
-
-    path: str
-    bytes: int
-    written: tuple[int, ...]
-    removed: tuple[int, ...]
-
-
-class Inspection(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is shown of one image. `files` are names of regular files, `file_bytes` what they take in the
-    final tree. `origins`: the layer (from 0) that brought a path or changed it last."""
-
-    name: str
-    top_digest: Digest
-    digest: Digest
-    platform: ImagePlatform
-    wanted: ImagePlatform | None
-    """The platform that was asked for, where the image exists for this other one only."""
-    config: ImageConfig
-    volumes: tuple[str, ...]
-    layers: tuple[InspectedLayer, ...]
-    files: int
-    file_bytes: int
-    ownership: Ownership
-    waste: tuple[WastedFile, ...]
-    efficiency: float
-    foundation: Foundation | None
-    distribution: str
-    """os-release's name, empty where there is none."""
-    runtime: RuntimeFacts
-    packages: dict[PackageKind, int]
-    foreign: tuple[ForeignProgram, ...]
-    warnings: tuple[str, ...]
-    tree: Tree
-    origins: dict[str, int]
-
-    @property
-    def compressed_bytes(self) -> int:
-        """Of the layers as they are pulled."""
-        return sum(layer.compressed_bytes for layer in self.layers)
-
-    @property
-    def uncompressed_bytes(self) -> int:
-        """Of the layers' archives."""
-        return sum(layer.uncompressed_bytes for layer in self.layers)
-
-    @property
-    def wasted_bytes(self) -> int:
-        """In lower layers, of what nothing in the final tree shows."""
-        return sum(each.bytes for each in self.waste)
 
 
 def inspect_reading(reading: ImageReading, *, wanted: ImagePlatform) -> Inspection:
@@ -122,13 +55,14 @@ def inspect_reading(reading: ImageReading, *, wanted: ImagePlatform) -> Inspecti
         top_digest=reading.top_digest,
         digest=reading.digest,
         platform=platform,
-        wanted=wanted if distance(wanted, platform) is None else None,
+        wanted=unmet(wanted, platform),
         config=config,
         volumes=_volumes(reading.config_bytes),
         layers=tuple(_layers(reading.layers, config.history, flattened.changes)),
         files=sum(ownership.owner_files.values()),
         file_bytes=sum(ownership.owner_bytes.values()),
-        ownership=ownership,
+        owner_bytes=ownership.owner_bytes,
+        unexplained=ownership.unexplained,
         waste=tuple(_waste(flattened)),
         efficiency=stored_once,
         foundation=find_foundation(reading, distribution),
@@ -137,8 +71,7 @@ def inspect_reading(reading: ImageReading, *, wanted: ImagePlatform) -> Inspecti
         packages=dict(sorted(packages.items())),
         foreign=foreign,
         warnings=tuple(_warnings(reading, tree, foreign)),
-        tree=tree,
-        origins=flattened.origins,
+        contents=Contents(tree=tree, origins=flattened.origins, owners=ownership.by_path, changes=flattened.changes),
     )
 
 
@@ -173,7 +106,9 @@ def _layers(
             compressed_bytes=layer.descriptor.size,
             uncompressed_bytes=layer.index.uncompressed_bytes,
             history=line,
-            changes=change,
+            added=len(change.added),
+            changed=len(change.changed),
+            removed=len(change.removed),
         )
 
 

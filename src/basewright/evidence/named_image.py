@@ -6,13 +6,12 @@ from contextlib import contextmanager
 import msgspec
 
 from basewright.ecosystems.picks import PICKS
-from basewright.oci.layer import LayerLimits, read_layer
+from basewright.evidence.found_image import FoundImage, find_named_image
+from basewright.oci.layer import read_layer
 from basewright.oci.layer_index import LayerIndexes
-from basewright.oci.platform import host_platform, parse_platform
-from basewright.oci.pull import resolve, resolve_any
+from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.reading import ImageReading, LayerReading, layer_place, read_image
 from basewright.oci.span import checked
-from basewright.oci.transports.catalog import Doors, open_source, parse_name
 from basewright.oci.transports.transport import Source
 from basewright.oci.tree import Entry
 from basewright.world import World
@@ -48,34 +47,23 @@ class OpenImage(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextmanager
 def open_named_image(text: str, world: World, *, platform: str | None, hashed: bool) -> Iterator[OpenImage]:
-    """Reads one platform's image; indexes of its layers are kept in the user's cache. Without `platform` it is linux on
-    this machine's processor, or the only other one that there is. With `hashed` files have their SHA-256.
-    Raises InputError, HostileInputError, OutOfReachError."""
-    wanted = host_platform() if platform is None else parse_platform(platform)
-    settings = world.settings
-    doors = Doors(
-        http=world.http,
-        process=world.process,
-        registries=settings.registries,
-        created=world.created,
-        limits=settings.limits,
+    """Finds one platform's image (found_image.py) and reads it. With `hashed` files have their SHA-256. Raises
+    InputError, HostileInputError, OutOfReachError."""
+    with find_named_image(text, world, platform=platform) as image:
+        reading = read_found_image(image, world, hashed=hashed)
+        yield OpenImage(reading=reading, source=image.source, limits=image.limits)
+
+
+def read_found_image(image: FoundImage, world: World, *, hashed: bool) -> ImageReading:
+    """Reads an image; indexes of its layers are kept in the user's cache. With `hashed` files have their SHA-256. Raises
+    InputError, HostileInputError, OutOfReachError."""
+    reading = read_image(
+        image.source,
+        image.resolved,
+        picks=PICKS,
+        hashed=hashed,
+        indexes=LayerIndexes(world.cache / "indexes"),
+        limits=image.limits,
+        progress=world.progress,
     )
-    name = parse_name(text)
-    with open_source(name, doors, platform=wanted) as source:
-        resolved = (resolve_any if platform is None else resolve)(source, platform=wanted)
-        reading = read_image(
-            source,
-            resolved,
-            picks=PICKS,
-            hashed=hashed,
-            indexes=LayerIndexes(world.cache / "indexes"),
-            limits=settings.limits,
-            progress=world.progress,
-        )
-        yield OpenImage(reading=msgspec.structs.replace(reading, name=str(name)), source=source, limits=settings.limits)
-
-
-def read_named_image(text: str, world: World, *, platform: str | None, hashed: bool) -> ImageReading:
-    """As `open_named_image`, for who needs nothing more."""
-    with open_named_image(text, world, platform=platform, hashed=hashed) as image:
-        return image.reading
+    return msgspec.structs.replace(reading, name=image.name)

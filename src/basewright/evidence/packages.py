@@ -2,28 +2,19 @@
 
 import re
 from collections.abc import Iterable
-from enum import StrEnum
 
 import msgspec
 
 from basewright.ecosystems.apk import read_apk_installed
 from basewright.ecosystems.dist_info import normal_name
 from basewright.ecosystems.dpkg import read_installed
+from basewright.evidence.inspected import PackageKind
 from basewright.oci.tree import Tree
 
 _DISTRIBUTION = re.compile(
     r"(?:.*/)?(?:site|dist)-packages/(?P<name>[^/-]+)-(?P<version>[^/-]+)(?:-py[0-9.]+)?"
     r"(?:\.dist-info/METADATA|\.egg-info(?:/PKG-INFO)?)"
 )
-
-
-class PackageKind(StrEnum):
-    """Whose package it is."""
-
-    DEBIAN = "deb"
-    ALPINE = "apk"
-    PYTHON = "python"
-    GO = "go"
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):

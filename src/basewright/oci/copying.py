@@ -19,7 +19,7 @@ from basewright.oci.manifest import (
     parse_manifest,
 )
 from basewright.oci.platform import host_platform, is_unknown
-from basewright.oci.pull import ATTESTATION, MAX_DEPTH, MAX_MANIFESTS, Resolved, image_layers, read_child, resolve
+from basewright.oci.resolution import ATTESTATION, MAX_DEPTH, MAX_MANIFESTS, Resolved, image_layers, read_child, resolve
 from basewright.oci.span import checked
 from basewright.oci.transports.layout_archive import ArchiveSink
 from basewright.oci.transports.made import MadeSource, PackedSource

@@ -19,56 +19,17 @@ from basewright.oci.blob import BlobStore
 from basewright.oci.digest import Digest
 from basewright.oci.image import Layer
 from basewright.oci.layer_index import LayerIndex
+from basewright.oci.layer_limits import MAX_LAYER_BYTES, LayerLimits
 from basewright.oci.manifest import OCI_LAYER_GZIP, Descriptor
 from basewright.oci.stream import CHUNK_BYTES, ChunkReader, cut_members, gzip_members, inflate, read_ahead
-from basewright.oci.tar import MAX_ENTRIES, TarReader, render_end, render_header, too_many_entries
-from basewright.oci.tree import Entry, FileType, Tree
+from basewright.oci.tar import TarReader, render_end, render_header
+from basewright.oci.tree import DEFAULT_EPOCH, Entry, FileType, Tree
 
-DEFAULT_EPOCH = 1_704_067_200
-"""2024-01-01: the one date of everything where SOURCE_DATE_EPOCH is not set, so that no commit changes a layer."""
-MAX_LAYER_BYTES = 100 << 30
 _ELF = b"\x7fELF"
 _HEAD_BYTES = 64
 _GO_HEAD_BYTES = 4096
 _GO_NOTE = b"\x04\0\0\0Go\0\0"
 """Type and owner of the note that Go's linker puts before the first page's end: of its programs that much is kept."""
-
-
-class LayerLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What a layer may unpack to. The ratio counts from `ratio_floor_bytes` on: small layers of zeros are harmless."""
-
-    uncompressed_bytes: int = MAX_LAYER_BYTES
-    ratio: int = 200
-    ratio_floor_bytes: int = 256 << 20
-    entries: int = MAX_ENTRIES
-    kept_bytes: int = 512 << 20
-    """Of the files whose content is kept while the layer is read."""
-
-    def guard(self, chunks: Iterable[bytes], *, compressed_bytes: int, name: str) -> Iterator[bytes]:
-        """The uncompressed `chunks` of what has `compressed_bytes`, up to a limit: HostileInputError that names it."""
-        unpacked_bytes = 0
-        for chunk in chunks:
-            unpacked_bytes += len(chunk)
-            self.check(unpacked_bytes, compressed_bytes, name)
-            yield chunk
-
-    def check(self, unpacked_bytes: int, compressed_bytes: int, name: str) -> None:
-        """Raises HostileInputError where so many bytes are too many."""
-        if unpacked_bytes > self.uncompressed_bytes:
-            raise HostileInputError(
-                f"{name} unpacks to more than {self.uncompressed_bytes:,} bytes",
-                hint="that is the limit on the bytes of one layer: the setting limits.layer-bytes",
-            )
-        if unpacked_bytes > self.ratio_floor_bytes and unpacked_bytes > self.ratio * compressed_bytes:
-            raise HostileInputError(
-                f"{name} unpacks to more than {self.ratio} times its {compressed_bytes:,} bytes",
-                hint=f"that is the limit on the ratio, from {self.ratio_floor_bytes:,} bytes: the setting limits.ratio",
-            )
-
-    def check_entries(self, entries: int, name: str) -> None:
-        """Raises HostileInputError where so many entries are too many."""
-        if entries > self.entries:
-            raise too_many_entries(name, self.entries)
 
 
 def write_layer(store: BlobStore, tree: Tree, *, created_by: str, epoch: int = DEFAULT_EPOCH) -> Layer:

@@ -74,6 +74,11 @@ def distance(wanted: ImagePlatform, offered: ImagePlatform) -> int | None:
     return have - need if have is not None and need is not None and have > need else None
 
 
+def unmet(wanted: ImagePlatform, offered: ImagePlatform) -> ImagePlatform | None:
+    """What is `wanted`, where it does not run what is for `offered`."""
+    return wanted if distance(wanted, offered) is None else None
+
+
 def nearest(wanted: ImagePlatform, offered: Iterable[tuple[ImagePlatform, _Thing]]) -> _Thing | None:
     """The first of those that fit best, None where none does."""
     best: tuple[int, _Thing] | None = None

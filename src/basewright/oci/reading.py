@@ -6,10 +6,11 @@ import msgspec
 from basewright.errors import HostileInputError
 from basewright.oci.digest import Digest
 from basewright.oci.image import Layer
-from basewright.oci.layer import MAX_LAYER_BYTES, LayerLimits, read_layer
+from basewright.oci.layer import read_layer
 from basewright.oci.layer_index import LayerIndex, LayerIndexes, Picks, Unpacked, put_in_place
+from basewright.oci.layer_limits import MAX_LAYER_BYTES, LayerLimits
 from basewright.oci.manifest import Descriptor, ImageConfig, Manifest
-from basewright.oci.pull import Resolved, image_layers
+from basewright.oci.resolution import Resolved, image_layers
 from basewright.oci.span import checked
 from basewright.oci.transports.transport import Source
 from basewright.parallel import map_parallel

@@ -12,11 +12,11 @@ from zlib import adler32
 import msgspec
 
 from basewright.errors import HostileInputError
+from basewright.oci.layer_limits import MAX_ENTRIES, too_many_entries
 from basewright.oci.tree import MAX_PATH_BYTES, Entry, FileType, clean_path
 
 BLOCK = 512
 MAX_EXTENSION_BYTES = 1 << 20
-MAX_ENTRIES = 2_000_000
 _OCTAL_LIMIT = 8**7 - 1
 _SIZE_LIMIT = 8**11 - 1
 _FLAGS = {
@@ -350,14 +350,6 @@ class TarReader:
             records[key] = value
             position += length
         return {key: value for key, value in records.items() if value}
-
-
-def too_many_entries(name: str, limit: int) -> HostileInputError:
-    """What is said of an archive with more entries than allowed."""
-    return HostileInputError(
-        f"{name}: the archive has more than {limit:,} entries",
-        hint="that is the limit on the entries of one archive: the setting limits.entries",
-    )
 
 
 @lru_cache(4096)  # most entries of an archive have the same owners and modes

@@ -8,6 +8,8 @@ import msgspec
 from basewright.errors import HostileInputError
 
 MAX_PATH_BYTES = 4096
+DEFAULT_EPOCH = 1_704_067_200
+"""2024-01-01: the one date of everything where SOURCE_DATE_EPOCH is not set, so that no commit changes a layer."""
 _ODD = ("", ".", "/")
 """What no clean path begins with."""
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from basewright.evidence.foundation import Foundation
-from basewright.evidence.inspection import InspectedLayer, Inspection
+from basewright.evidence.inspected import Contents, Foundation, InspectedLayer, Inspection
+from basewright.oci.filesystem import LayerChanges
 from basewright.oci.tree import Entry
 from basewright.printable import printable
 
@@ -160,12 +160,13 @@ def render_inspection_json(inspection: Inspection, *, tree: bool) -> Iterator[st
         yield f"{text}\n"
         return
     yield text.removesuffix("[]\n}")
-    if not len(inspection.tree):
+    contents = inspection.browsed
+    if not len(contents.tree):
         yield "[]\n}\n"
         return
     lines, before = [], "["
-    for entry in inspection.tree:
-        lines.append(f"{before}\n    {msgspec.json.encode(_file(entry, inspection)).decode()}")
+    for entry in contents.tree:
+        lines.append(f"{before}\n    {msgspec.json.encode(_file(entry, contents)).decode()}")
         before = ","
         if len(lines) == _LINES:
             yield "".join(lines)
@@ -175,7 +176,8 @@ def render_inspection_json(inspection: Inspection, *, tree: bool) -> Iterator[st
 
 def inspection_document(inspection: Inspection, *, tree: bool) -> InspectionDocument:
     """The document as a record; with `tree` its files are still to come."""
-    ownership, wanted = inspection.ownership, inspection.wanted
+    wanted = inspection.wanted
+    changes = inspection.browsed.changes if tree else (None,) * len(inspection.layers)
     return InspectionDocument(
         schema=SCHEMA,
         source=printable(inspection.name),
@@ -188,9 +190,9 @@ def inspection_document(inspection: Inspection, *, tree: bool) -> InspectionDocu
         file_count=inspection.files,
         file_bytes=inspection.file_bytes,
         config=_config(inspection),
-        layers=[_layer(each, tree=tree) for each in inspection.layers],
-        owners={owner.value: size for owner, size in ownership.owner_bytes.items()},
-        unexplained=[UnexplainedDocument(path=printable(path), bytes=size) for path, size in ownership.unexplained],
+        layers=[_layer(*each) for each in zip(inspection.layers, changes, strict=True)],
+        owners={owner.value: size for owner, size in inspection.owner_bytes.items()},
+        unexplained=[UnexplainedDocument(path=printable(path), bytes=size) for path, size in inspection.unexplained],
         waste=_waste(inspection),
         efficiency=float(f"{inspection.efficiency:.{_FIGURES}g}"),
         base=None if inspection.foundation is None else _base(inspection.foundation),
@@ -229,24 +231,24 @@ def _config(inspection: Inspection) -> ConfigDocument:
     )
 
 
-def _layer(layer: InspectedLayer, *, tree: bool) -> LayerDocument:
-    changes, history = layer.changes, layer.history
+def _layer(layer: InspectedLayer, changes: LayerChanges | None) -> LayerDocument:
+    history = layer.history
     return LayerDocument(
         digest=str(layer.digest),
         diff_id=str(layer.diff_id),
         media_type=printable(layer.media_type),
         compressed_bytes=layer.compressed_bytes,
         uncompressed_bytes=layer.uncompressed_bytes,
-        added=len(changes.added),
-        changed=len(changes.changed),
-        removed=len(changes.removed),
+        added=layer.added,
+        changed=layer.changed,
+        removed=layer.removed,
         created=_text(history.created) if history else None,
         created_by=_text(history.created_by) if history else None,
         comment=_text(history.comment) if history else None,
         paths=PathsDocument(
             added=_texts(changes.added), changed=_texts(changes.changed), removed=_texts(changes.removed)
         )
-        if tree
+        if changes is not None
         else msgspec.UNSET,
     )
 
@@ -285,8 +287,8 @@ def _runtime(inspection: Inspection) -> RuntimeDocument:
     )
 
 
-def _file(entry: Entry, inspection: Inspection) -> FileDocument:
-    owner = inspection.ownership.by_path.get(entry.path)
+def _file(entry: Entry, contents: Contents) -> FileDocument:
+    owner = contents.owners.get(entry.path)
     return FileDocument(
         path=printable(entry.path),
         type=entry.type.value,
@@ -296,6 +298,6 @@ def _file(entry: Entry, inspection: Inspection) -> FileDocument:
         size=entry.size,
         sha256=entry.sha256.hex() or None,
         link=_text(entry.link),
-        layer=inspection.origins[entry.path],
+        layer=contents.origins[entry.path],
         owner=owner.value if owner else ("unexplained" if entry.is_file else None),
     )

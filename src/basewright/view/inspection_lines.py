@@ -5,9 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from basewright.evidence.foundation import Foundation, KnownBy
-from basewright.evidence.inspection import InspectedLayer, Inspection, WastedFile
-from basewright.evidence.packages import PackageKind
+from basewright.evidence.inspected import Foundation, InspectedLayer, Inspection, KnownBy, PackageKind, WastedFile
 from basewright.facts import Owner
 from basewright.printable import printable
 from basewright.view.number import format_bytes, format_share
@@ -148,7 +146,7 @@ def foundation_text(foundation: Foundation | None, layers: int) -> str:
 def owner_rows(inspection: Inspection) -> list[tuple[str, int, str, float]]:
     """Owner, bytes, bytes as text, share of all; those without bytes are left out."""
     total = inspection.file_bytes or 1
-    owned = inspection.ownership.owner_bytes
+    owned = inspection.owner_bytes
     return [
         (name, owned[owner], format_bytes(owned[owner]), owned[owner] / total)
         for owner, name in OWNERS.items()
@@ -158,7 +156,7 @@ def owner_rows(inspection: Inspection) -> list[tuple[str, int, str, float]]:
 
 def unexplained_rows(inspection: Inspection) -> tuple[list[Row], int]:
     """Bytes and path of the largest of what nothing explains, and how many more there are."""
-    found = inspection.ownership.unexplained
+    found = inspection.unexplained
     kept = few(len(found), MAX_UNEXPLAINED)
     return [(format_bytes(size), f"/{shown(path)}") for path, size in found[:kept]], len(found) - kept
 
@@ -169,14 +167,13 @@ def layer_rows(inspection: Inspection) -> list[LayerRow]:
 
 
 def _layer_row(number: int, layer: InspectedLayer) -> LayerRow:
-    changes = layer.changes
     return LayerRow(
         number=number,
         pulled=format_bytes(layer.compressed_bytes),
         unpacked=format_bytes(layer.uncompressed_bytes),
-        added=f"{len(changes.added):,}",
-        changed=f"{len(changes.changed):,}",
-        removed=f"{len(changes.removed):,}",
+        added=f"{layer.added:,}",
+        changed=f"{layer.changed:,}",
+        removed=f"{layer.removed:,}",
         made_by=made_by(layer),
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from basewright.evidence.inspection import Inspection
+from basewright.evidence.inspected import Inspection
 from basewright.printable import printable
 from basewright.view.inspection_lines import (
     facts,

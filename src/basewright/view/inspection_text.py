@@ -6,7 +6,7 @@ Colour repeats what a word or a number says already.
 import textwrap
 from collections.abc import Iterator
 
-from basewright.evidence.inspection import Inspection
+from basewright.evidence.inspected import Inspection
 from basewright.printable import printable
 from basewright.view.columns import BOLD, DIM, YELLOW, Pen, display_width
 from basewright.view.inspection_lines import (

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import msgspec
 
 from basewright.errors import InputError
-from basewright.evidence.inspection import Inspection
-from basewright.oci.tree import Entry, FileType
+from basewright.evidence.inspected import Contents, Inspection
+from basewright.oci.tree import Entry, FileType, Tree
 from basewright.printable import printable
 from basewright.view.columns import BOLD, DIM, YELLOW, Pen
 from basewright.view.inspection_lines import count, few, shown, wasted_row
@@ -85,16 +85,17 @@ def wasted_below(inspection: Inspection, path: str) -> tuple[list[tuple[str, ...
 
 def tree_lines(inspection: Inspection, path: str) -> list[TreeLine]:
     """The folder (or what else is) at `path`, two levels down. Raises InputError."""
-    place = inspection.tree.resolve(_relative(path))
-    if place is None or (place and place not in inspection.tree):
-        raise InputError(f"{printable(inspection.name)} has no {printable(path)}", hint=_nearest(inspection, path))
-    changed = {each for layer in inspection.layers for each in layer.changes.changed}
-    return list(_lines(_node(inspection, place), f"/{printable(place)}", "", "", 0, changed))
+    contents = inspection.browsed
+    place = contents.tree.resolve(_relative(path))
+    if place is None or (place and place not in contents.tree):
+        raise InputError(f"{printable(inspection.name)} has no {printable(path)}", hint=_nearest(contents.tree, path))
+    changed = {each for layer in contents.changes for each in layer.changed}
+    return list(_lines(_node(contents, place), f"/{printable(place)}", "", "", 0, changed))
 
 
-def _nearest(inspection: Inspection, path: str) -> str:
+def _nearest(tree: Tree, path: str) -> str:
     parent = posixpath.dirname(_relative(path))
-    while parent and inspection.tree.resolve(parent) is None:
+    while parent and tree.resolve(parent) is None:
         parent = posixpath.dirname(parent)
     return f"look at --tree /{printable(parent)}"
 
@@ -103,12 +104,12 @@ def _relative(path: str) -> str:
     return posixpath.normpath("/" + path).lstrip("/")
 
 
-def _node(inspection: Inspection, place: str) -> _Node:
+def _node(contents: Contents, place: str) -> _Node:
     """What is at `place` with the levels below it that are shown, all that is deeper summed into them."""
-    top = _Node(inspection.tree.get(place))
+    top = _Node(contents.tree.get(place))
     below = place + "/" if place else ""
     seen: set[tuple[str, int]] = set()
-    for entry in inspection.tree:
+    for entry in contents.tree:
         if entry.path != place and not entry.path.startswith(below):
             continue
         size = entry.size if entry.is_file else 0
@@ -116,7 +117,7 @@ def _node(inspection: Inspection, place: str) -> _Node:
             content = (entry.spool, entry.offset)
             size = 0 if content in seen else size
             seen.add(content)
-        layer = inspection.origins[entry.path] + 1
+        layer = contents.origins[entry.path] + 1
         node = top
         node.count(size, entry.is_file, layer)
         parts = entry.path[len(below) :].split("/", _LEVELS) if entry.path != place else []

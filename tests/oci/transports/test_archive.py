@@ -13,7 +13,8 @@ import pytest
 from basewright.errors import HostileInputError, InputError
 from basewright.oci.blob import BlobStore
 from basewright.oci.image import Image
-from basewright.oci.layer import LayerLimits, read_layer
+from basewright.oci.layer import read_layer
+from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.platform import parse_platform
 from basewright.oci.transports.archive import read_archive
 from basewright.oci.transports.catalog import RootfsName, open_file

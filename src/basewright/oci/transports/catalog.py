@@ -15,7 +15,7 @@ from basewright._http import PooledHttp
 from basewright._process import Process
 from basewright.errors import InputError
 from basewright.oci.digest import Digest
-from basewright.oci.layer import LayerLimits
+from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.manifest import ImagePlatform
 from basewright.oci.reference import Reference, is_tag, parse_reference
 from basewright.oci.transports.content import Content, check_replaceable, content_of, unpacked_archive

@@ -9,7 +9,7 @@ from pathlib import Path
 from basewright._disk import ScratchFolder, disk_error
 from basewright.errors import HostileInputError, InputError
 from basewright.oci.blob import open_regular
-from basewright.oci.layer import LayerLimits
+from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.span import seeker
 from basewright.oci.stream import ChunkReader, inflate
 from basewright.oci.tar import TarReader

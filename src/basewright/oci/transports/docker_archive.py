@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from basewright.errors import HostileInputError, InputError
-from basewright.oci.layer import LayerLimits
+from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.manifest import (
     CONFIG_TYPES,
     MAX_CONFIG_BYTES,

@@ -19,7 +19,7 @@ from basewright._disk import ScratchFolder, partial_file
 from basewright._http import NotFoundError, PooledHttp, RefusedError
 from basewright._process import Process, kill_group
 from basewright.errors import HostileInputError, InputError, OutOfReachError
-from basewright.oci.layer import MAX_LAYER_BYTES, LayerLimits
+from basewright.oci.layer_limits import MAX_LAYER_BYTES, LayerLimits
 from basewright.oci.manifest import Descriptor
 from basewright.oci.span import Span
 from basewright.oci.transports.docker_archive import DockerArchiveSink

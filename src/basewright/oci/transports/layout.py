@@ -23,8 +23,8 @@ from basewright.oci.manifest import (
     parse_manifest,
     render_json,
 )
-from basewright.oci.pull import ATTESTATION, read_child
 from basewright.oci.reference import parse_reference
+from basewright.oci.resolution import ATTESTATION, read_child
 from basewright.oci.span import Span, tar_places
 
 LAYOUT_VERSION = "1.0.0"

@@ -18,8 +18,8 @@ from basewright.errors import HostileInputError, InputError
 from basewright.oci.blob import open_regular
 from basewright.oci.digest import Digest
 from basewright.oci.manifest import INDEX_TYPES, MANIFEST_TYPES, OCI_INDEX, Descriptor, Index, parse_manifest
-from basewright.oci.pull import MAX_DEPTH, read_child
 from basewright.oci.reference import Reference
+from basewright.oci.resolution import MAX_DEPTH, read_child
 from basewright.oci.transports.layout import (
     CONTAINERD_NAME,
     LAYOUT_FILE,

@@ -10,7 +10,7 @@ import msgspec
 from basewright.errors import HostileInputError, InputError
 from basewright.oci.blob import BlobStore
 from basewright.oci.digest import Digest
-from basewright.oci.layer import MAX_LAYER_BYTES, LayerLimits
+from basewright.oci.layer_limits import MAX_LAYER_BYTES, LayerLimits
 from basewright.oci.manifest import (
     OCI_CONFIG,
     OCI_LAYER_GZIP,

@@ -7,7 +7,7 @@ from pathlib import Path
 from basewright.errors import InputError
 from basewright.oci.blob import open_regular
 from basewright.oci.digest import Digest
-from basewright.oci.layer import LayerLimits
+from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.manifest import (
     OCI_LAYER_TAR,
     Descriptor,

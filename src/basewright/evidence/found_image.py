@@ -1,0 +1,39 @@
+"""An image by the name that a user gives it, found wherever it is: manifest and config are known, no layer was read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from basewright.oci.layer_limits import LayerLimits
+from basewright.oci.manifest import ImagePlatform
+from basewright.oci.platform import host_platform, parse_platform
+from basewright.oci.resolution import Resolved, resolve, resolve_any
+from basewright.oci.transports.catalog import open_source, parse_name
+from basewright.oci.transports.transport import Source
+
+if TYPE_CHECKING:
+    from basewright.world import World
+
+
+class FoundImage(msgspec.Struct, frozen=True, kw_only=True):
+    """One platform's image. `wanted` is the platform that was asked for; the source is open as long as the block that
+    found it lasts."""
+
+    name: str
+    wanted: ImagePlatform
+    source: Source
+    resolved: Resolved
+    limits: LayerLimits
+
+
+@contextmanager
+def find_named_image(text: str, world: "World", *, platform: str | None) -> Iterator[FoundImage]:
+    """Without `platform` it is linux on this machine's processor, or the only other one that there is. Raises
+    InputError, HostileInputError, OutOfReachError."""
+    wanted = host_platform() if platform is None else parse_platform(platform)
+    name = parse_name(text)
+    with open_source(name, world.doors, platform=wanted) as source:
+        resolved = (resolve_any if platform is None else resolve)(source, platform=wanted)
+        yield FoundImage(name=str(name), wanted=wanted, source=source, resolved=resolved, limits=world.settings.limits)
