@@ -8,7 +8,6 @@ was used since the oldest lease began, and goes by one lock, so that nothing is 
 
 import fcntl
 import os
-import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -94,7 +93,7 @@ def hold(cache: Path) -> None:
             return
         (cache / _LEASES).mkdir(parents=True, exist_ok=True)
         with _locked(cache, fcntl.LOCK_SH):
-            path = cache / _LEASES / secrets.token_hex(8)
+            path = cache / _LEASES / os.urandom(8).hex()
             lease = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             fcntl.flock(lease, fcntl.LOCK_SH)
             _held[name] = lease
@@ -277,7 +276,7 @@ def _remove(cache: Path, unit: _Unit) -> bool:
         try:
             if unit.way is Way.LOCKED:
                 fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.rename(unit.path, cache / _LEASES / f"{_DOOMED}{secrets.token_hex(8)}")
+            os.rename(unit.path, cache / _LEASES / f"{_DOOMED}{os.urandom(8).hex()}")
         finally:
             os.close(folder)
     except OSError:

@@ -3,9 +3,6 @@
 import errno
 import fcntl
 import os
-import secrets
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -67,7 +64,7 @@ def partial_file(folder: Path) -> Iterator[Partial]:
 
     The mode follows the umask. What a killed process left here earlier is removed as well.
     """
-    path = folder / f"{PARTIAL}{secrets.token_hex(8)}"
+    path = folder / f"{PARTIAL}{os.urandom(8).hex()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder)
@@ -99,6 +96,8 @@ class ScratchFolder:
     """A folder in the system's temporary one, gone when it is closed; what killed runs left goes when one is made."""
 
     def __init__(self) -> None:
+        import tempfile
+
         parent = Path(tempfile.gettempdir())
         _remove_abandoned_scratch(parent)
         try:
@@ -131,6 +130,8 @@ def _remove_abandoned_scratch(parent: Path) -> None:
 
 def remove_tree(path: Path) -> None:
     """Removes a folder with everything in it, whatever its modes."""
+    import shutil
+
     for folder, _, _ in os.walk(path):
         with suppress(OSError):  # Go's module folders are read-only
             Path(folder).chmod(0o700)

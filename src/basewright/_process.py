@@ -1,19 +1,19 @@
 """The only door to other programs: bounded output, a time limit, and nothing left running behind it."""
 
 import os
-import select
-import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from basewright.errors import InputError, OutOfReachError
+
+if TYPE_CHECKING:
+    import subprocess
 
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 _NOT_EXECUTED = b"setpriv: failed to execute"
@@ -59,7 +59,7 @@ class Process(Protocol):
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         pass_fds: Sequence[int] = (),
-    ) -> subprocess.Popen[bytes]:
+    ) -> "subprocess.Popen[bytes]":
         """Starts a program with pipes on all three standard streams, in a process group of its own."""
         ...
 
@@ -77,6 +77,8 @@ class HostProcess:
         stdin: bytes = b"",
         max_bytes: int = MAX_OUTPUT_BYTES,
     ) -> Completed:
+        import subprocess
+
         bound = _dying_with_us(argv, env)
         child = _spawn(bound, program=argv[0], cwd=cwd, env=env)
         stdout, stderr = bytearray(), bytearray()
@@ -112,7 +114,7 @@ class HostProcess:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         pass_fds: Sequence[int] = (),
-    ) -> subprocess.Popen[bytes]:
+    ) -> "subprocess.Popen[bytes]":
         return _spawn(argv, program=argv[0], cwd=cwd, env=env, pass_fds=pass_fds)
 
 
@@ -123,8 +125,10 @@ def _spawn(
     cwd: Path | None,
     env: Mapping[str, str] | None,
     pass_fds: Sequence[int] = (),
-) -> subprocess.Popen[bytes]:
+) -> "subprocess.Popen[bytes]":
     """`program` is what errors name."""
+    import subprocess
+
     try:
         return subprocess.Popen(
             list(argv),
@@ -144,8 +148,11 @@ def _spawn(
         raise InputError(f"{program} cannot be started: a word or a variable holds a NUL") from None
 
 
-def _wait(child: subprocess.Popen[bytes], timeout_seconds: float) -> int:
+def _wait(child: "subprocess.Popen[bytes]", timeout_seconds: float) -> int:
     """Like `child.wait`, which asks again and again and so answers up to 50 ms late where it has a time limit."""
+    import select
+    import subprocess
+
     if hasattr(os, "pidfd_open"):
         with suppress(OSError):  # a kernel that has none
             handle = os.pidfd_open(child.pid)
@@ -163,6 +170,8 @@ def _wait(child: subprocess.Popen[bytes], timeout_seconds: float) -> int:
 def _dying_with_us(argv: Sequence[str], env: Mapping[str, str] | None) -> Sequence[str]:
     """The command behind util-linux's setpriv, where there is one: after a kill -9 of this process it ends too. A
     program that is not there is left for `start` to say."""
+    import shutil
+
     setpriv = shutil.which("setpriv")
     program = shutil.which(argv[0], path=(os.environ if env is None else env).get("PATH"))
     if setpriv is None or program is None or sys.platform != "linux":
@@ -180,7 +189,7 @@ def _start_error(program: str, error: OSError) -> OutOfReachError:
             return OutOfReachError(f"the program {program} cannot be started: {error.strerror}")
 
 
-def kill_group(child: subprocess.Popen[bytes]) -> None:
+def kill_group(child: "subprocess.Popen[bytes]") -> None:
     """Kills a started program with everything in its process group, and reaps it."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)

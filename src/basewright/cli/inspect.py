@@ -43,13 +43,14 @@ def command(
         if tree is None:
             raise click.UsageError("Missing argument 'IMAGE'.")
         image, tree = tree, "/"  # `--tree IMAGE`
+    everything = tree is not None and form == "json"
     with Talk(quiet=quiet, verbose=verbose) as talk:
         inspection = inspect_named_image(
             image,
             world_of(talk),
             platform=platform,
             contents=tree is not None,
-            hashed=tree is not None and form == "json",
+            hashed=everything,
         )
     if form == "json":
         from basewright.view.inspection_document import render_inspection_json

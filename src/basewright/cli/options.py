@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -92,7 +91,11 @@ def wants_color(color: bool | None) -> bool:
 
 def terminal_width() -> int:
     """Of a terminal; 120 columns elsewhere."""
-    return shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 120
+    if not sys.stdout.isatty():
+        return 120
+    import shutil
+
+    return shutil.get_terminal_size((120, 24)).columns
 
 
 def source_date_epoch() -> int | None:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import msgspec
 
-from basewright.ecosystems.elf import parse_machine
 from basewright.oci.tree import Tree
 
 _RUNS: dict[str, tuple[str, ...]] = {
@@ -41,6 +40,8 @@ def foreign_programs(tree: Tree, architecture: str) -> Iterator[ForeignProgram]:
 
 
 def _programs(tree: Tree) -> Iterator[ForeignProgram]:
+    from basewright.ecosystems.elf import parse_machine
+
     for entry in tree:
         head = entry.head or (entry.data or b"")[:64]
         if head and entry.is_file and entry.mode & _ANY_EXECUTE and "/testdata/" not in entry.path:

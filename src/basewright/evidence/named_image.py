@@ -55,8 +55,8 @@ def open_named_image(text: str, world: World, *, platform: str | None, hashed: b
 
 
 def read_found_image(image: FoundImage, world: World, *, hashed: bool) -> ImageReading:
-    """Reads an image; indexes of its layers are kept in the user's cache. With `hashed` files have their SHA-256. Raises
-    InputError, HostileInputError, OutOfReachError."""
+    """Reads an image; indexes of its layers are kept in the user's cache. With `hashed` files have their SHA-256.
+    Raises InputError, HostileInputError, OutOfReachError."""
     reading = read_image(
         image.source,
         image.resolved,

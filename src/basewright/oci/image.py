@@ -1,10 +1,10 @@
 """One image whose blobs are in a store."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from basewright.oci.blob import BlobStore
 from basewright.oci.digest import Digest
 from basewright.oci.manifest import (
     OCI_CONFIG,
@@ -18,6 +18,9 @@ from basewright.oci.manifest import (
     RunConfig,
     render_json,
 )
+
+if TYPE_CHECKING:
+    from basewright.oci.blob import BlobStore
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,12 +56,14 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
         """Bytes of the layers as they are pulled."""
         return sum(layer.descriptor.size for layer in self.layers)
 
-    def store(self) -> BlobStore:
+    def store(self) -> "BlobStore":
+        from basewright.oci.blob import BlobStore
+
         return BlobStore(self.store_directory)
 
 
 def assemble_image(
-    store: BlobStore,
+    store: "BlobStore",
     layers: tuple[Layer, ...],
     run_config: RunConfig,
     *,

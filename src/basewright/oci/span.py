@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from basewright.errors import HostileInputError, InputError
 from basewright.oci.blob import open_regular
 from basewright.oci.manifest import Descriptor
-from basewright.oci.tar import TarReader
-from basewright.oci.tree import FileType, clean_path
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -119,6 +117,9 @@ def seeker(file: BinaryIO) -> Callable[[int], int]:
 
 def tar_places(path: Path, *, name: str) -> dict[str, Span]:
     """Where each file of an uncompressed archive stands. Links to files have their place."""
+    from basewright.oci.tar import TarReader
+    from basewright.oci.tree import FileType, clean_path
+
     places: dict[str, Span] = {}
     links: dict[str, str] = {}
     with open_regular(path) as archive:

@@ -1,6 +1,5 @@
 """What an inspection says, as rows of printable text that the terminal and Markdown share. Pure."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -122,6 +121,8 @@ def settings(inspection: Inspection) -> Iterator[tuple[str, str, str]]:
 
 
 def _words(words: Sequence[str]) -> str:
+    import shlex
+
     return shown(" ".join(shlex.quote(word) if word.isprintable() else word for word in words))
 
 

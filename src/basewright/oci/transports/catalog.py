@@ -7,26 +7,23 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from basewright._http import PooledHttp
-from basewright._process import Process
 from basewright.errors import InputError
 from basewright.oci.digest import Digest
 from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.manifest import ImagePlatform
-from basewright.oci.reference import Reference, is_tag, parse_reference
 from basewright.oci.transports.content import Content, check_replaceable, content_of, unpacked_archive
-from basewright.oci.transports.docker_archive import DockerArchiveSink, DockerArchiveSource
-from basewright.oci.transports.engine import Engine, EngineSink, open_engine, saved_image
-from basewright.oci.transports.layout import LayoutSource
-from basewright.oci.transports.layout_archive import ArchiveSink
-from basewright.oci.transports.layout_folder import FolderSink
-from basewright.oci.transports.registries import Registries
-from basewright.oci.transports.rootfs import RootfsSource
 from basewright.oci.transports.transport import Sink, Source
+
+if TYPE_CHECKING:
+    from basewright._http import PooledHttp
+    from basewright._process import Process
+    from basewright.oci.reference import Reference
+    from basewright.oci.transports.engine import Engine
+    from basewright.oci.transports.registries import Registries
 
 _DIGEST = re.compile(r"(.+)@((?:sha256|sha512):[0-9a-f]+)")
 _PATH_STARTS = ("/", "./", "../", "~")
@@ -35,9 +32,9 @@ _PATH_STARTS = ("/", "./", "../", "~")
 class Doors(msgspec.Struct, frozen=True, kw_only=True):
     """What it takes to reach any place. `created` (RFC 3339) is the date of an image that has none."""
 
-    http: PooledHttp
-    process: Process
-    registries: Registries
+    http: "PooledHttp"
+    process: "Process"
+    registries: "Registries"
     created: str
     limits: LayerLimits = LayerLimits()
 
@@ -45,7 +42,7 @@ class Doors(msgspec.Struct, frozen=True, kw_only=True):
 class RegistryName(msgspec.Struct, frozen=True, kw_only=True):
     """`docker://REF`. `reference` has no tag where none was written; `latest` is meant then."""
 
-    reference: Reference
+    reference: "Reference"
 
     def __str__(self) -> str:
         return f"docker://{self.reference.familiar}"
@@ -95,7 +92,7 @@ class RootfsName(msgspec.Struct, frozen=True, kw_only=True):
 class EngineName(msgspec.Struct, frozen=True, kw_only=True):
     """`docker-daemon:REF` or `containers-storage:REF`; REF may be an image's id."""
 
-    engine: Engine
+    engine: "Engine"
     reference: str
 
     def __str__(self) -> str:
@@ -124,7 +121,7 @@ def parse_name(text: str) -> ImageName:
         if (tag or digest) and _exists(where.expanduser()):
             return _named(recognise(where.expanduser()), tag, digest)
         raise InputError(f"{where} does not exist")
-    return RegistryName(reference=parse_reference(text, default_tag=None))
+    return _registry_name(text)
 
 
 def parse_target(text: str) -> ImageName:
@@ -152,12 +149,14 @@ def _prefixed(prefix: str, rest: str, text: str) -> ImageName:
     if prefix == "docker":
         if not rest.startswith("//"):
             # a repository of that name: docker:24-dind
-            return RegistryName(reference=parse_reference(text, default_tag=None))
-        return RegistryName(reference=parse_reference(rest[2:], default_tag=None))
+            return _registry_name(text)
+        return _registry_name(rest[2:])
     if not rest:
         raise InputError(f"{text!r} names nothing", hint=f"such as {prefix}:PATH")
     match prefix:
         case "docker-daemon" | "containers-storage":
+            from basewright.oci.transports.engine import Engine
+
             return EngineName(engine=Engine(prefix), reference=rest)
         case "rootfs":
             return RootfsName(path=Path(rest))
@@ -169,6 +168,12 @@ def _prefixed(prefix: str, rest: str, text: str) -> ImageName:
                 return DockerArchiveName(path=path, tag=tag)
             kind = LayoutName if prefix == "oci" else OciArchiveName
             return kind(path=path, tag=tag, digest=digest)
+
+
+def _registry_name(text: str) -> RegistryName:
+    from basewright.oci.reference import parse_reference
+
+    return RegistryName(reference=parse_reference(text, default_tag=None))
 
 
 def _split(text: str) -> tuple[Path, str | None, Digest | None]:
@@ -221,6 +226,9 @@ def open_source(name: ImageName, doors: Doors, *, platform: ImagePlatform) -> It
                     reference = msgspec.structs.replace(reference, tag="latest")
                 yield RegistrySource(reference, doors.http, doors.registries)
             case EngineName():
+                from basewright.oci.transports.docker_archive import DockerArchiveSource
+                from basewright.oci.transports.engine import open_engine, saved_image
+
                 http = stack.enter_context(open_engine(name.engine, doors.process))
                 path = stack.enter_context(saved_image(name.engine, name.reference, http))
                 yield DockerArchiveSource(path, name=str(name))
@@ -238,15 +246,23 @@ def open_file(
     with ExitStack() as stack:
         match name:
             case LayoutName():
+                from basewright.oci.transports.layout import LayoutSource
+
                 _need_folder(name.path)
                 yield LayoutSource(name.path, tag=name.tag, digest=name.digest)
             case OciArchiveName():
+                from basewright.oci.transports.layout import LayoutSource
+
                 path = stack.enter_context(unpacked_archive(name.path, limits))
                 yield LayoutSource(path, tag=name.tag, digest=name.digest, name=str(name.path))
             case DockerArchiveName():
+                from basewright.oci.transports.docker_archive import DockerArchiveSource
+
                 path = stack.enter_context(unpacked_archive(name.path, limits))
                 yield DockerArchiveSource(path, tag=name.tag, name=str(name.path))
             case RootfsName():
+                from basewright.oci.transports.rootfs import RootfsSource
+
                 yield RootfsSource(name.path, platform=platform, created=created, limits=limits)
 
 
@@ -258,7 +274,7 @@ def _need_folder(path: Path) -> None:
 
 
 @contextmanager
-def open_sink(name: ImageName, doors: Doors, *, tag: str | None, whole_name: Reference | None) -> Iterator[Sink]:
+def open_sink(name: ImageName, doors: Doors, *, tag: str | None, whole_name: "Reference | None") -> Iterator[Sink]:
     """The place to write to. `tag` stands in for one that `name` does not say; `whole_name` is what engines call the
     image. Raises InputError, OutOfReachError."""
     with ExitStack() as stack:
@@ -269,17 +285,25 @@ def open_sink(name: ImageName, doors: Doors, *, tag: str | None, whole_name: Ref
 
                 sink = RegistrySink(_target_reference(name.reference, tag), doors.http, doors.registries)
             case LayoutName():
+                from basewright.oci.transports.layout_folder import FolderSink
+
                 _no_digest(name.digest, name)
                 sink = FolderSink(name.path, tag=name.tag or tag, whole_name=whole_name)
             case OciArchiveName():
+                from basewright.oci.transports.layout_archive import ArchiveSink
+
                 _no_digest(name.digest, name)
                 check_replaceable(name.path)
                 sink = ArchiveSink(name.path, tag=name.tag or tag, whole_name=whole_name)
             case DockerArchiveName():
+                from basewright.oci.transports.docker_archive import DockerArchiveSink
+
                 check_replaceable(name.path)
                 names = _engine_names(name.tag, tag, whole_name)
                 sink = DockerArchiveSink(name.path, names=names, limits=doors.limits)
             case EngineName():
+                from basewright.oci.transports.engine import EngineSink, open_engine
+
                 http = stack.enter_context(open_engine(name.engine, doors.process))
                 sink = EngineSink(
                     name.engine, http, names=_engine_names(name.reference, tag, None), limits=doors.limits
@@ -290,15 +314,17 @@ def open_sink(name: ImageName, doors: Doors, *, tag: str | None, whole_name: Ref
         yield sink
 
 
-def _target_reference(reference: Reference, tag: str | None) -> Reference:
+def _target_reference(reference: "Reference", tag: str | None) -> "Reference":
     """Where to push: under the tag that was written, else the source's, else `latest`."""
     if reference.tag or reference.digest:
         return reference
     return msgspec.structs.replace(reference, tag=_tag_of(tag))
 
 
-def _engine_names(written: str | None, tag: str | None, whole_name: Reference | None) -> tuple[str, ...]:
+def _engine_names(written: str | None, tag: str | None, whole_name: "Reference | None") -> tuple[str, ...]:
     """What an engine will call an image, if anything. Whole: podman takes `calendar:1` for localhost/calendar:1."""
+    from basewright.oci.reference import parse_reference
+
     reference = parse_reference(written, default_tag=_tag_of(tag)) if written else whole_name
     if reference is None or (reference.digest is not None and not reference.tag):
         return ()
@@ -307,6 +333,8 @@ def _engine_names(written: str | None, tag: str | None, whole_name: Reference | 
 
 def _tag_of(name: str | None) -> str:
     """What stands behind the colon of a layout's name, which may be anything; `latest` where that is no tag."""
+    from basewright.oci.reference import is_tag
+
     end = (name or "").rpartition(":")[2]
     return end if is_tag(end) else "latest"
 
@@ -316,7 +344,7 @@ def _no_digest(digest: Digest | None, name: ImageName) -> None:
         raise InputError(f"{name}: a digest follows from what is written", hint="name a tag, or nothing")
 
 
-def carried_name(name: ImageName, source: Source) -> tuple[str | None, Reference | None]:
+def carried_name(name: ImageName, source: Source) -> "tuple[str | None, Reference | None]":
     """The tag that an image keeps on its way, and what engines call it."""
     match name:
         case RegistryName():
@@ -325,10 +353,14 @@ def carried_name(name: ImageName, source: Source) -> tuple[str | None, Reference
                 reference = msgspec.structs.replace(reference, tag="latest")
             return reference.tag, reference
         case LayoutName() | OciArchiveName():
+            from basewright.oci.transports.layout import LayoutSource
+
             assert isinstance(source, LayoutSource)
             tag, full = source.ref_name()
             return tag, _reference(full or (tag if tag and ":" in tag else None))
         case DockerArchiveName() | EngineName():
+            from basewright.oci.transports.docker_archive import DockerArchiveSource
+
             assert isinstance(source, DockerArchiveSource)
             names = source.repo_tags()
             wanted = _reference(name.tag if isinstance(name, DockerArchiveName) else name.reference)
@@ -340,7 +372,9 @@ def carried_name(name: ImageName, source: Source) -> tuple[str | None, Reference
             return None, None
 
 
-def _reference(text: str | None) -> Reference | None:
+def _reference(text: str | None) -> "Reference | None":
+    from basewright.oci.reference import parse_reference
+
     try:
         return parse_reference(text) if text else None
     except InputError:

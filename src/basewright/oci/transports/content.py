@@ -6,13 +6,8 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from basewright._disk import ScratchFolder, disk_error
 from basewright.errors import HostileInputError, InputError
-from basewright.oci.blob import open_regular
 from basewright.oci.layer_limits import LayerLimits
-from basewright.oci.span import seeker
-from basewright.oci.stream import ChunkReader, inflate
-from basewright.oci.tar import TarReader
 
 _PROBE_ENTRIES = 20_000
 _ROOT_NAMES = {"bin", "etc", "usr", "lib", "sbin"}
@@ -56,6 +51,11 @@ def content_of(path: Path) -> Content:
 
 def _first_names(path: Path, limits: LayerLimits = LayerLimits()) -> set[str]:
     """The first part of the names in an archive, whatever it is packed with, until they tell what it is."""
+    from basewright.oci.blob import open_regular
+    from basewright.oci.span import seeker
+    from basewright.oci.stream import ChunkReader, inflate
+    from basewright.oci.tar import TarReader
+
     names: set[str] = set()
     with open_regular(path) as file:
         try:
@@ -75,6 +75,8 @@ def _first_names(path: Path, limits: LayerLimits = LayerLimits()) -> set[str]:
 
 
 def _is_packed(path: Path) -> bool:
+    from basewright.oci.blob import open_regular
+
     with open_regular(path) as file:
         return file.read(512)[257:262] != b"ustar"
 
@@ -87,6 +89,10 @@ def unpacked_archive(path: Path, limits: LayerLimits) -> Iterator[Path]:
     if not _is_packed(path):
         yield path
         return
+    from basewright._disk import ScratchFolder, disk_error
+    from basewright.oci.blob import open_regular
+    from basewright.oci.stream import inflate
+
     scratch = ScratchFolder()
     try:
         target = scratch.path / "archive.tar"

@@ -23,7 +23,6 @@ from basewright.oci.manifest import (
     parse_manifest,
     render_json,
 )
-from basewright.oci.reference import parse_reference
 from basewright.oci.resolution import ATTESTATION, read_child
 from basewright.oci.span import Span, tar_places
 
@@ -182,6 +181,8 @@ def _named(index: Index, tag: str) -> list[Descriptor]:
     found = [each for each in index.manifests if each.annotations.get(REF_NAME) == tag]
     if found:
         return found
+    from basewright.oci.reference import parse_reference
+
     try:
         whole = str(parse_reference(tag))
     except InputError:
