@@ -13,7 +13,9 @@ from measure import Attempt, Command, Measured
 FLOOR = "inflate and two SHA-256 passes (`floor.py`)"
 SYFT = "`syft scan oci-dir:LAYOUT`"
 OURS = Path(sys.executable).with_name("basewright")
-MEBIBYTE = 1 << 20
+MEGABYTE = 1_000_000
+FEW = 2
+"""Rounds of what takes long and is far from any goal."""
 Argv = Sequence[str | Path]
 
 
@@ -40,7 +42,6 @@ class Group:
     note: str
     commands: tuple[Command, ...]
     goals: tuple[Goal, ...] = ()
-    rounds: int | None = None
     pulls: str = ""
     """The input that has to be in the registry."""
 
@@ -107,11 +108,11 @@ def wall(label: str) -> Callable[[Mapping[str, Measured]], float | None]:
 
 
 def peak(label: str) -> Callable[[Mapping[str, Measured]], float | None]:
-    """A row's highest peak in MiB."""
+    """A row's highest peak in MB."""
 
     def figure(rows: Mapping[str, Measured]) -> float | None:
         samples = rows[label].samples.values()
-        return max(sample.peak_bytes for sample in samples) / MEBIBYTE if samples else None
+        return max(sample.peak_bytes for sample in samples) / MEGABYTE if samples else None
 
     return figure
 
@@ -139,6 +140,7 @@ def inspect_cold(bench: Bench) -> Group:
                 "syft",
                 "the same, Debian's and Python's packages only",
                 *("scan", f"oci-dir:{layout}", "-o", "json", "-q", "--override-default-catalogers", few),
+                rounds=FEW,
             ),
             bench.peer("dive", "`dive --ci`, docker-archive of gzip layers", "--ci", f"docker-archive://{packed}"),
             bench.peer("dive", "`dive --ci`, docker-archive, nothing to inflate", "--ci", f"docker-archive://{plain}"),
@@ -146,12 +148,13 @@ def inspect_cold(bench: Bench) -> Group:
                 "umoci",
                 "`umoci unpack`",
                 lambda attempt: ("unpack", "--image", f"{layout}:latest", attempt.scratch / "bundle"),
+                rounds=FEW,
             ),
         ),
         goals=(
             Goal(text="at least 8 times syft's speed", measure=times(SYFT, label), limit=8, unit="x", at_least=True),
             Goal(text="within twice the floor", measure=times(label, FLOOR), limit=2, unit="x"),
-            Goal(text="peak memory at most 120 MiB", measure=peak(label), limit=120, unit="MiB"),
+            Goal(text="peak memory at most 120 MB", measure=peak(label), limit=120, unit="MB"),
         ),
     )
 
@@ -171,18 +174,18 @@ def pull(bench: Bench, name: str = "calendar", *, large: bool = False) -> Group:
     label = "`basewright copy docker://… oci:…`"
     there = f"{bench.registry}/{name}:latest"
     skopeo, crane = "`skopeo copy docker://… oci:…`", "`crane pull --format oci`"
-    memory = (Goal(text="peak memory at most 300 MiB", measure=peak(label), limit=300, unit="MiB"),) if large else ()
+    memory = (Goal(text="peak memory at most 300 MB", measure=peak(label), limit=300, unit="MB"),) if large else ()
     return Group(
         key=f"pull-{name}" if large else "pull",
         title="Pulling 3.9 GB, a registry on loopback to a layout" if large else "Pulling it, the same way",
         note="",
-        rounds=2 if large else None,
         pulls=name,
         commands=(
             ours_with(
                 label,
                 lambda attempt: ("copy", f"docker://{there}", f"oci:{attempt.scratch / 'layout'}:latest"),
                 missing=_needs_registry(bench),
+                rounds=FEW if large else None,
             ),
             bench.command(
                 "skopeo",
@@ -192,12 +195,14 @@ def pull(bench: Bench, name: str = "calendar", *, large: bool = False) -> Group:
                     *(f"docker://{there}", f"oci:{attempt.scratch / 'layout'}:latest"),
                 ),
                 needs="docker-registry",
+                rounds=FEW if large else None,
             ),
             bench.command(
                 "crane",
                 crane,
                 lambda attempt: ("pull", "--insecure", "--format", "oci", there, attempt.scratch / "layout"),
                 needs="docker-registry",
+                rounds=FEW if large else None,
             ),
         ),
         goals=(*_at_least_as_fast(label, skopeo, crane), *memory),
@@ -274,6 +279,7 @@ def diff(bench: Bench) -> Group:
                     *(bench.programs["umoci"] or "", first, second, attempt.scratch),
                 ),
                 missing="" if bench.programs["umoci"] else "not installed",
+                rounds=FEW,
             ),
         ),
     )
@@ -301,16 +307,15 @@ def large(bench: Bench, name: str, title: str) -> Group:
         key=f"inspect-{name}",
         title=f"Reading {title}",
         note="",
-        rounds=2,
         commands=(
-            ours(cold, "inspect", bench.image(name)),
+            ours(cold, "inspect", bench.image(name), rounds=FEW),
             ours(second, "inspect", bench.image(name), second=True, rounds=1),
-            floor(bench, name),
+            floor(bench, name, rounds=FEW),
             bench.peer("syft", SYFT, "scan", f"oci-dir:{layout}", "-o", "json", "-q", rounds=1),
         ),
         goals=(
-            Goal(text="peak memory at most 300 MiB", measure=peak(cold), limit=300, unit="MiB"),
-            Goal(text="peak memory at most 300 MiB, again", measure=peak(second), limit=300, unit="MiB"),
+            Goal(text="peak memory at most 300 MB", measure=peak(cold), limit=300, unit="MB"),
+            Goal(text="peak memory at most 300 MB, again", measure=peak(second), limit=300, unit="MB"),
         ),
     )
 

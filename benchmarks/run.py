@@ -55,9 +55,8 @@ def main() -> None:
         results = []
         for group in chosen:
             tell(group.title)
-            rounds = min(group.rounds or options.rounds, options.rounds)
             env = rows.base_environment(work)
-            results.append((group, measure(group.commands, rounds=rounds, work=work, env=env, tell=tell)))
+            results.append((group, measure(group.commands, rounds=options.rounds, work=work, env=env, tell=tell)))
     document = table.render(results, facts=facts, command=COMMAND, rounds=options.rounds)
     sys.stdout.write(document)
     if options.write:

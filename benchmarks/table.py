@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from measure import Measured, own_bytes
-from rows import MEBIBYTE, Group
+from rows import MEGABYTE, Group
 
 
 def render(
@@ -17,7 +17,7 @@ def render(
     lines = ["# How fast, against what", ""]
     lines += [
         "Whole processes, side by side in one run: each round starts every program of a table once, beginning with",
-        f"another each time; {rounds} rounds (two or one where a row takes long) after one that is thrown away. Wall",
+        f"another each time; {rounds} rounds (fewer where a row takes long) after one that is thrown away. Wall",
         "seconds are the median (least to most), CPU seconds the median, the peak that of the largest process in any",
         "round; ratios are medians of each round's ratio to the first row. Files are in the page cache for all. How it",
         "is done, and where the peers come from: [README.md](README.md). Made by:",
@@ -45,14 +45,14 @@ def _goals(group: Group, rows: Mapping[str, Measured]) -> list[str]:
         if figure is None:
             shown, verdict = "", "not measured"
         else:
-            shown = f"{figure:.0f} MiB" if goal.unit == "MiB" else f"{figure:.2f} {goal.unit}".replace(" x", "x")
+            shown = f"{figure:.0f} MB" if goal.unit == "MB" else f"{figure:.2f} {goal.unit}".replace(" x", "x")
             verdict = "met" if goal.is_met(figure) else "**missed**"
         lines.append(f"| {group.title}: {goal.text} | {shown} | {verdict} |")
     return lines
 
 
 def _table(rows: Sequence[Measured]) -> list[str]:
-    lines = ["| | wall s | CPU s | peak MiB | wall, times the first |", "|---|---:|---:|---:|---:|"]
+    lines = ["| | wall s | CPU s | peak MB | wall, times the first |", "|---|---:|---:|---:|---:|"]
     for row in rows:
         walls = [sample.wall_seconds for sample in row.samples.values()]
         if row.failure or not walls:
@@ -70,7 +70,7 @@ def _table(rows: Sequence[Measured]) -> list[str]:
 
 
 def _peak(peak_bytes: int) -> str:
-    return f"{'≤ ' if peak_bytes <= own_bytes() else ''}{peak_bytes / MEBIBYTE:.0f}"
+    return f"{'≤ ' if peak_bytes <= own_bytes() else ''}{peak_bytes / MEGABYTE:.0f}"
 
 
 def machine() -> str:
