@@ -1,6 +1,5 @@
 """URLs: what of one may be shown, whom it names, and where an answer may lead."""
 
-import base64
 import ipaddress
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit, urlunsplit
 
@@ -41,6 +40,8 @@ def split_credentials(url: str) -> tuple[str, dict[str, str]]:
     user, at, host = parts.netloc.rpartition("@")
     if not at:
         return url, {}
+    import base64
+
     basic = base64.b64encode(unquote_to_bytes(user if ":" in user else f"{user}:")).decode()
     return urlunsplit(parts._replace(netloc=host)), {"Authorization": f"Basic {basic}"}
 
