@@ -18,10 +18,11 @@ from basewright.facts import (
     SizeFacts,
     Unmeasured,
 )
+from basewright.printable import one_line
 from basewright.strategy import Candidate, DriverName, Strategy
 from basewright.view.evaluation import Cell, EvaluationView, RequirementView, Row
 from basewright.view.lifecycle import ends_of_life
-from basewright.view.wording import base_label, one_line, option_text
+from basewright.view.wording import base_label, option_text
 
 MAX_WORDS = 600
 """Characters of a reason, note or line of output; what is longer is cut."""

@@ -6,8 +6,8 @@ import msgspec
 
 from basewright.decide.flip import Flip
 from basewright.facts import Also, Machine
+from basewright.printable import one_line
 from basewright.view.evaluation import Cell, EvaluationView, RequirementView, Row
-from basewright.view.wording import one_line
 
 SCHEMA = "basewright.evaluation/1"
 FIGURES = 9

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from basewright.printable import one_line
 from basewright.view.columns import display_width
-from basewright.view.wording import one_line
 
 MAX_COLUMNS = 6
 """Wider tables are cut off or scroll away in at least one of the three."""

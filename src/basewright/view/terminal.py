@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from basewright.facts import Basis
+from basewright.printable import one_line
 from basewright.strategy import DriverName
 from basewright.view.evaluation import Cell, EvaluationView, Row
 from basewright.view.number import DASH, format_score, format_share
@@ -29,7 +30,7 @@ from basewright.view.sentence import (
     urgent_ends,
     verdict,
 )
-from basewright.view.wording import column_unit, driver_title, one_line
+from basewright.view.wording import column_unit, driver_title
 
 _ANY_HEIGHT = 25
 """rich takes a width only together with one where TERM is dumb."""

@@ -1,7 +1,6 @@
 """The words for drivers, bases and lists, the same in every output. Pure."""
 
 import datetime
-import unicodedata
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -188,10 +187,3 @@ def count_days(days: int) -> str:
 def days_between(first: datetime.date, second: datetime.date) -> int:
     """Whole days from the first to the second."""
     return (second - first).days
-
-
-def one_line(text: str) -> str:
-    """Text from outside as one line: control and format characters (escape sequences, bidirectional overrides) and
-    line ends become spaces."""
-    kept = "".join(" " if unicodedata.category(each) in ("Cc", "Cf", "Cs", "Zl", "Zp") else each for each in text)
-    return " ".join(kept.split())
