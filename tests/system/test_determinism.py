@@ -22,7 +22,7 @@ from basewright.strategy import DebianBase, Platform
 
 SCRIPT = '''
 """Writes a layer of text, code, noise and zeros that spans several gzip members; prints digest and diff id."""
-import hashlib, os, sys
+import concurrent.futures.thread, hashlib, os, sys
 from pathlib import Path
 import deflate
 from basewright.oci.blob import BlobStore

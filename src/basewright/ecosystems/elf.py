@@ -89,7 +89,7 @@ def parse_elf(data: bytes) -> Elf | None:
     """Reads one file; None where it is not ELF or is damaged."""
     try:
         return _parse(data)
-    except (struct.error, ValueError):
+    except (struct.error, ValueError, OverflowError):
         return None
 
 

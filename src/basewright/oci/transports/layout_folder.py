@@ -41,6 +41,8 @@ class FolderSink:
         self.path = path
         self._tag, self._whole_name = tag, whole_name
         self._referrers: dict[str, Descriptor] = {}
+        self._unfinished: list[Path] = []
+        """Blobs that came and are in no index yet."""
         check_folder(path)
         self._made = not path.exists()
         try:
@@ -81,6 +83,8 @@ class FolderSink:
         with partial_file(target.parent) as partial:
             for chunk in chunks:
                 partial.write(chunk)
+            if not target.exists():
+                self._unfinished.append(target)
             partial.become(target)
 
     def put_manifest(self, descriptor: Descriptor, data: bytes) -> None:
@@ -94,6 +98,7 @@ class FolderSink:
         document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
         write_atomically(self.path / "oci-layout", LAYOUT_FILE)
         write_atomically(self.path / "index.json", msgspec.json.encode(document, enc_hook=str))
+        self._unfinished.clear()
         self._remove(gone)
         self._made = False
 
@@ -135,7 +140,10 @@ class FolderSink:
                 (self.path / blob_name(digest)).unlink()
 
     def close(self) -> None:
-        """A folder that was made for nothing goes again."""
+        """What came for nothing goes again, and a folder that was made for it."""
+        for blob in self._unfinished:
+            with suppress(OSError):
+                blob.unlink()
         if self._made:
             with suppress(OSError):
                 for each in ("blobs/sha256", "blobs/sha512", "blobs", "."):
@@ -149,10 +157,15 @@ def check_folder(path: Path) -> None:
     try:
         if path.exists() and not path.is_dir():
             raise InputError(f"{path} is a file", hint="name a folder, or a file that ends in .tar for an OCI archive")
-        if path.is_dir() and any(path.iterdir()) and not (path / "oci-layout").is_file():
+        if path.is_dir() and not (path / "oci-layout").is_file() and _is_somebodys(path):
             raise InputError(f"{path} holds other files", hint="name an empty or a new folder")
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _is_somebodys(path: Path) -> bool:
+    """Whether a folder holds more than blobs, which a killed process may have left."""
+    return any(each.name != "blobs" for each in path.iterdir())
 
 
 def listed_as(top: Descriptor, tag: str | None, whole_name: Reference | None) -> Descriptor:
