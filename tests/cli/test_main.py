@@ -12,6 +12,7 @@ from click.shell_completion import BashComplete
 from basewright.cli import main as command
 from basewright.cli.main import main
 from basewright.errors import ExitCode
+from tests.doubles.image import archive, lay_out, make_image, member
 
 HEAVY = (
     "urllib3", "ssl", "rich", "msgspec", "pysequoia", "zstandard", "isal", "deflate", "packaging", "installer", "uv",
@@ -139,3 +140,21 @@ def test_the_installed_script_answers_the_shell(tmp_path: Path) -> None:
     done = subprocess.run([str(program)], check=False, capture_output=True, text=True, env=env)
     assert done.returncode == ExitCode.PASS
     assert done.stdout.split() == ["plain,go-static", "plain,go-alpine"]
+
+
+def test_no_image_writes_to_the_terminal_not_even_in_a_traceback(tmp_path: Path) -> None:
+    archived = tmp_path / "root.tar"
+    archived.write_bytes(archive(member("\x1b[31m\u202e", kind=b"Q")))
+    done = run("inspect", f"rootfs:{archived}", "--verbose")
+    assert done.returncode == ExitCode.FIX_INPUT
+    assert "Traceback" in done.stderr and r"\x1b[31m\xe2\x80\xae has the unknown type" in done.stderr
+    assert "\x1b" not in done.stderr and "\u202e" not in done.stderr
+
+
+def test_no_image_s_platform_writes_to_the_terminal(tmp_path: Path) -> None:
+    image = make_image(archive(member("a")))
+    image.config["os"], image.platform = "\x1b[2J", None
+    layout = lay_out(tmp_path / "layout", image.seal())
+    done = run("inspect", f"oci:{layout}", "--tree", env={"BASEWRIGHT_CACHE": str(tmp_path / "cache")})
+    assert done.returncode == 0, done.stderr
+    assert r"\x1b[2J/amd64" in done.stdout and "\x1b" not in done.stdout

@@ -106,10 +106,12 @@ def _told(error: BasewrightError, *, verbose: bool) -> ExitCode:
 def _trace() -> None:
     import traceback
 
-    traceback.print_exc()
+    for line in traceback.format_exc().rstrip("\n").split("\n"):
+        _say(line)  # it shows what errors say, and those name what strangers named
 
 
 def _say(text: str) -> None:
     """Control characters of strangers never reach the terminal."""
-    shown = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
-    click.echo(shown, err=True)
+    from basewright.printable import printable
+
+    click.echo(printable(text), err=True)

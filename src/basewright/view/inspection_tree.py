@@ -64,7 +64,7 @@ def render_inspection_tree(inspection: Inspection, path: str, *, width: int, col
     header = ("mode", "owner", "bytes", "layer", "")
     rows = [(each.mode, each.owner, each.bytes, each.layer, each.branch + each.name) for each in lines]
     first, *rest = pen.columns([header, *rows], elastic=4, right=(2,))
-    title = f"{printable(inspection.name)}  {inspection.platform}"
+    title = f"{printable(inspection.name)}  {printable(str(inspection.platform))}"
     texts = [pen.paint(pen.fit(title, 0), BOLD), pen.paint(first, DIM)]
     texts += [pen.paint(text, YELLOW) if line.is_changed else text for text, line in zip(rest, lines, strict=True)]
     wasted, more = wasted_below(inspection, path)
