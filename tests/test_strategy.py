@@ -287,7 +287,12 @@ BASE = '"image:tag", "scratch", { debian = "suite", packages = [...] } or { arch
         ("base = 'scratch'", "", "", "the required key `base` is missing"),
         ("base = 'scratch'", "base = 7", ".base", f"expected {BASE}, not 7"),
         ("base = 'scratch'", "base = ''", ".base", f'expected {BASE}, not ""'),
-        ("base = 'scratch'", "base = 'Python:3'", ".base", "'Python:3' is not an image reference: its repository is not in lower case"),
+        (
+            "base = 'scratch'",
+            "base = 'Python:3'",
+            ".base",
+            "'Python:3' is not an image reference: its repository is not in lower case",
+        ),
         ("base = 'scratch'", "base = { image = 'x' }", ".base", f"expected {BASE}, not a table with `image`"),
         (
             "base = 'scratch'",
