@@ -1,6 +1,7 @@
 """The door for writing: a file is there whole or not at all, whatever happens."""
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -11,7 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from basewright._disk import ScratchFolder, cache_directory, check_writable, partial_file, write_atomically
+from basewright._disk import (
+    ScratchFolder,
+    cache_directory,
+    check_writable,
+    disk_error,
+    partial_file,
+    write_atomically,
+)
 from basewright.errors import BasewrightError, ExitCode, InputError, OutOfReachError
 from basewright.oci.blob import BlobStore
 from basewright.oci.image import assemble_image
@@ -131,7 +139,7 @@ def full(message: str, error: BasewrightError) -> None:
     assert isinstance(error, OutOfReachError)
     assert error.exit_code is ExitCode.COULD_NOT_TELL
     assert error.message.startswith(f"no space left to write {message}")
-    assert "BASEWRIGHT_CACHE" in error.hint
+    assert error.hint == "free some, or write elsewhere"
 
 
 def test_a_full_disk_is_one_clear_error_and_no_half_written_file(tmp_path: Path) -> None:
@@ -181,3 +189,11 @@ def test_a_place_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "docs").write_text("a file")
     with pytest.raises(InputError, match="docs cannot be written"):
         check_writable(tmp_path / "docs" / "adr")
+
+
+def test_a_full_disk_says_which_folder_could_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASEWRIGHT_CACHE", str(tmp_path / "cache"))
+    full = OSError(errno.ENOSPC, "")
+    assert "BASEWRIGHT_CACHE" in disk_error(tmp_path / "cache" / "store", full).hint
+    assert "TMPDIR" in disk_error(tmp_path / "basewright-run-1" / "archive.tar", full).hint
+    assert disk_error(tmp_path / "image.tar", full).hint == "free some, or write elsewhere"

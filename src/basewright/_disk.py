@@ -57,6 +57,11 @@ class Partial:
         except OSError as error:
             raise disk_error(path, error) from None
 
+    def discard(self) -> None:
+        """Removes the file, while another thread may still be writing it."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
 
 @contextmanager
 def partial_file(folder: Path) -> Iterator[Partial]:
@@ -164,5 +169,12 @@ def write_atomically(path: Path, data: bytes) -> None:
 def disk_error(path: Path, error: OSError) -> InputError | OutOfReachError:
     """What an operating system's error about `path` is for the user."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return OutOfReachError(f"no space left to write {path}", hint="free some, or set BASEWRIGHT_CACHE elsewhere")
+        return OutOfReachError(f"no space left to write {path}", hint=f"free some, or {_elsewhere(path)}")
     return InputError(f"{path} cannot be written: {error.strerror or error}")
+
+
+def _elsewhere(path: Path) -> str:
+    """How a user writes where there is more room."""
+    if any(part.startswith(_SCRATCH) for part in path.parts):
+        return "set TMPDIR elsewhere"
+    return "set BASEWRIGHT_CACHE elsewhere" if path.is_relative_to(cache_directory()) else "write elsewhere"

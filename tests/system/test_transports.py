@@ -244,6 +244,9 @@ def test_docker_takes_and_gives_images(copy: Copier, layout: Path, docker: None)
 def test_an_engine_that_does_not_answer(copy: Copier, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     assert copy.fails("docker-daemon:x", "oci:none") == ExitCode.COULD_NOT_TELL
+    monkeypatch.setenv("CONTAINER_HOST", f"unix://{tmp_path}/none.sock")
+    assert copy.fails("containers-storage:x", "oci:none") == ExitCode.COULD_NOT_TELL
+    assert f"podman does not answer at {tmp_path}/none.sock" in copy.said  # and no other podman is asked
     monkeypatch.setenv("DOCKER_HOST", "tcp://user:secret@example.com:2375")
     assert copy.fails("docker-daemon:x", "oci:none") == ExitCode.FIX_INPUT
     assert "secret" not in copy.said

@@ -209,7 +209,7 @@ class _Copy:
         self._sink.put_manifest(item.descriptor, item.data)
         self._sink.finish(item.descriptor)
         return Copied(
-            digest=found.manifest.config.checked_digest,
+            digest=Digest.of(found.config_bytes),
             copied_bytes=total,
             present_bytes=0,
             lost=tuple(self._lost(found, asked=asked, referrers=referrers)),
@@ -218,7 +218,7 @@ class _Copy:
     def _lost(self, found: Resolved, *, asked: bool, referrers: bool) -> Iterator[str]:
         if isinstance(self._source, MadeSource):
             return
-        yield f"the manifest {found.manifest_digest} (the image's id {found.manifest.config.digest} stays)"
+        yield f"the manifest {found.manifest_digest} (the image's id {Digest.of(found.config_bytes)} stays)"
         if any(each.media_type.endswith(("gzip", "zstd")) for each in found.manifest.layers):
             yield "the compression of its layers"
         if found.manifest.annotations or any(each.annotations for each in found.manifest.layers):

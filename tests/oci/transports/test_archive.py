@@ -108,7 +108,7 @@ def test_one_of_several_images_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds 2 images where one is needed") as caught:
         read(path)
     assert caught.value.hint == "it has: calendar:1, calendar:10, other:2"
-    assert "holds 0 images" in refused(path, tag="0")
+    assert "has no image 0" in refused(path, tag="0")
 
 
 def test_layers_that_docker_before_25_linked(tmp_path: Path) -> None:

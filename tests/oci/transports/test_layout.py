@@ -4,18 +4,24 @@ import hashlib
 import json
 import os
 import tarfile
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from basewright.errors import HostileInputError, InputError
 from basewright.oci.blob import BlobStore
+from basewright.oci.digest import Digest
 from basewright.oci.image import Image, assemble_image
 from basewright.oci.layer import write_layer
-from basewright.oci.manifest import RunConfig
+from basewright.oci.manifest import Descriptor, RunConfig
 from basewright.oci.platform import parse_platform
 from basewright.oci.pull import pull_image
+from basewright.oci.transports.content import check_exists, check_replaceable
 from basewright.oci.transports.layout import LayoutSource
+from basewright.oci.transports.layout_folder import FolderSink
 from basewright.oci.tree import Tree, file
 from basewright.oci.writing import write_layout
 from tests.doubles.image import MadeImage, archive, lay_out, make_image, member, pack_folder, render_index, sha256
@@ -288,3 +294,65 @@ def test_the_images_of_others_in_a_layout_stay(tmp_path: Path) -> None:
     assert pull(path, tag="theirs:1").digest == theirs.digest
     assert not (path / "blobs" / "sha256" / ours.digest[7:]).exists()
     assert len(files(path)) == 8
+
+
+def test_a_manifest_with_a_subject_is_not_the_image(tmp_path: Path) -> None:
+    """Whatever the layout's index says of it, which is often nothing."""
+    image, about = tagged("one", TAR), make_image(TAR, TAR)
+    manifest = json.loads(about.manifest_bytes)
+    subject = {key: value for key, value in image.descriptor().items() if key != "annotations"}
+    signature = json.dumps(manifest | {"subject": subject}).encode()
+    listed = [image.descriptor(), about.descriptor() | {"digest": sha256(signature), "size": len(signature)}]
+    folder = lay_out(
+        tmp_path / "layout", image, about, index=render_index(listed), extra={sha256(signature): signature}
+    )
+    assert pull(folder).digest == sha256(image.manifest_bytes)
+
+
+def test_a_layout_without_images_has_nothing_to_name(tmp_path: Path) -> None:
+    folder = lay_out(tmp_path / "layout", make_image(TAR), index=render_index([]))
+    with pytest.raises(InputError, match="has no image") as caught:
+        pull(folder)
+    assert not caught.value.hint
+
+
+def test_what_is_being_written_goes_when_the_user_goes(tmp_path: Path) -> None:
+    """Ctrl-C ends the program while threads write."""
+    data, began, stop = b"x" * 100, threading.Event(), threading.Event()
+
+    def chunks() -> Iterator[bytes]:
+        yield data
+        began.set()
+        stop.wait(10)
+
+    sink = FolderSink(tmp_path / "new", tag=None, whole_name=None)
+    descriptor = Descriptor(media_type="x", digest=Digest.of(data), size=len(data))
+
+    def write() -> None:
+        with suppress(InputError):
+            sink.put_blob(descriptor, chunks())
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    began.wait(10)
+    sink.close()
+    left = list(tmp_path.rglob("*"))
+    stop.set()
+    writer.join()
+    assert left == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_a_place_that_another_user_may_not_look_into(tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    (tmp_path / "closed").mkdir(mode=0o700)
+    place = tmp_path / "closed" / "image.tar"
+    os.seteuid(65534)
+    try:
+        with pytest.raises(InputError, match="cannot be written: Permission denied"):
+            check_replaceable(place)
+        with pytest.raises(InputError, match="cannot be read: Permission denied"):
+            check_exists(place)
+    finally:
+        os.seteuid(0)

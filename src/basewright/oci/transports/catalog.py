@@ -15,7 +15,7 @@ from basewright.errors import InputError
 from basewright.oci.digest import Digest
 from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.manifest import ImagePlatform
-from basewright.oci.transports.content import Content, check_replaceable, content_of, unpacked_archive
+from basewright.oci.transports.content import Content, check_exists, check_replaceable, content_of, unpacked_archive
 from basewright.oci.transports.transport import Sink, Source
 
 if TYPE_CHECKING:
@@ -267,8 +267,7 @@ def open_file(
 
 
 def _need_folder(path: Path) -> None:
-    if not path.exists():
-        raise InputError(f"{path} does not exist")
+    check_exists(path)
     if not path.is_dir():
         raise InputError(f"{path} is no folder", hint=f"an archive is named oci-archive:{path}")
 

@@ -84,8 +84,7 @@ def _is_packed(path: Path) -> bool:
 @contextmanager
 def unpacked_archive(path: Path, limits: LayerLimits) -> Iterator[Path]:
     """The same archive, unpacked into a scratch file where it is packed."""
-    if not path.exists():
-        raise InputError(f"{path} does not exist")
+    check_exists(path)
     if not _is_packed(path):
         yield path
         return
@@ -108,9 +107,25 @@ def unpacked_archive(path: Path, limits: LayerLimits) -> Iterator[Path]:
         scratch.close()
 
 
+def check_exists(path: Path) -> None:
+    """Raises InputError where there is no such file, or where it cannot be told."""
+    try:
+        if path.exists():
+            return
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    raise InputError(f"{path} does not exist")
+
+
 def check_replaceable(path: Path) -> None:
     """A file is replaced where it is an image archive; anything else is somebody's. Raises InputError."""
     fault = InputError(f"{path} holds something else than an image", hint="name another file, or remove it")
+    try:
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
     if (path.exists() or path.is_symlink()) and not path.is_file():
         raise fault
     if path.is_file() and path.stat().st_size:

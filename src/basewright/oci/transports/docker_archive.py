@@ -67,10 +67,13 @@ class DockerArchiveSource(MadeSource):
         if len(found) != 1:
             names = sorted(name for item in items for name in item.repo_tags or ())
             raise InputError(
-                f"{self.name} holds {len(found)} images where one is needed",
+                f"{self.name} holds {len(found)} images where one is needed" if found else self._none(),
                 hint="it has: " + (", ".join(names) or f"{len(items)} without a name"),
             )
         return found[0]
+
+    def _none(self) -> str:
+        return f"{self.name} has no image" if self._tag is None else f"{self.name} has no image {self._tag}"
 
     def _find(self) -> tuple[bytes, Sequence[Part]]:
         item = self._item()

@@ -57,10 +57,18 @@ class _Line(msgspec.Struct, frozen=True):
 def open_engine(engine: Engine, process: Process) -> Iterator[PooledHttp]:
     """Asks the engine's socket. A podman that runs no service is given one for as long as the block lasts."""
     found = _docker_socket() if engine is Engine.DOCKER else _podman_socket()
-    if found is not None and _answers(found):
+    fault = _fault(found) if found is not None else None
+    if found is not None and fault is None:
         yield PooledHttp(unix_socket=found, read_seconds=_SAVE_SECONDS)
-    elif engine is Engine.DOCKER:
-        raise OutOfReachError(f"docker does not answer at {found}", hint="start it, or name its socket in DOCKER_HOST")
+    elif engine is Engine.DOCKER or os.environ.get("CONTAINER_HOST") or isinstance(fault, PermissionError):
+        variable = "DOCKER_HOST" if engine is Engine.DOCKER else "CONTAINER_HOST"
+        if isinstance(fault, PermissionError):
+            raise OutOfReachError(
+                f"you may not use {engine.program} at {found}", hint=f"see who may with `ls -l {found}`"
+            )
+        raise OutOfReachError(
+            f"{engine.program} does not answer at {found}", hint=f"start it, or name its socket in {variable}"
+        )
     else:
         with _podman_service(process) as started:
             yield PooledHttp(unix_socket=started, read_seconds=_SAVE_SECONDS)
@@ -124,13 +132,14 @@ def _context_host() -> str:
     return endpoint.host if endpoint is not None else ""
 
 
-def _answers(path: Path) -> bool:
+def _fault(path: Path) -> OSError | None:
+    """Why nobody answers at a socket; None where somebody does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            return error
+    return None
 
 
 @contextmanager
@@ -141,7 +150,7 @@ def _podman_service(process: Process) -> Iterator[Path]:
         child = process.start(["podman", "system", "service", "--time", "0", f"unix://{path}"])
         try:
             until = time.monotonic() + _START_SECONDS
-            while not _answers(path):
+            while _fault(path) is not None:
                 if child.poll() is not None or time.monotonic() > until:
                     raise OutOfReachError("podman starts no service", hint="see what `podman system service` says")
                 time.sleep(_POLL_SECONDS)

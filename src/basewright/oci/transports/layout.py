@@ -33,6 +33,8 @@ CONTAINERD_NAME = "io.containerd.image.name"
 """containerd, and docker with its store, take the whole name from here and leave an image without it nameless."""
 _MAX_VERSION_BYTES = 4096
 _MAX_LISTED = 20
+_MAX_LOOKED_INTO = 100
+"""Manifests that are read only to tell images from what is about them."""
 _REFERRERS_TAG = re.compile(r"(sha256|sha512)-[0-9a-f]{32,128}")
 """Where clients keep referrers for registries without that API."""
 
@@ -111,10 +113,26 @@ class LayoutSource:
         names = {each.annotations.get(REF_NAME, "") for each in found}
         if not found:
             what = "no image" if self._tag is None else f"no image {self._tag}"
-            raise InputError(f"{self._name} has {what}", hint=f"it has: {_listed(index)}")
+            raise InputError(f"{self._name} has {what}", hint=f"it has: {_listed(index)}" if index.manifests else "")
+        if self._tag is None and 1 < len(found) <= _MAX_LOOKED_INTO:
+            found = [each for each in found if not self._is_referrer(each)] or found
+            names = {each.annotations.get(REF_NAME, "") for each in found}
         if len(found) > 1 and (len(names) > 1 or not _are_platforms(found)):
             raise InputError(f"{self._name} holds several images", hint=f"name one: {_listed(index)}")
         return found
+
+    def _is_referrer(self, listed: Descriptor) -> bool:
+        """Whether the manifest itself says that it is about another one; what cannot be read is told when it is."""
+        with suppress(InputError):
+            return read_child(self, listed)[1].subject is not None
+        return False
+
+    def require(self, descriptor: Descriptor) -> None:
+        """As `LocalSource` says."""
+        if self._span(blob_name(descriptor.checked_digest)).size != descriptor.size:
+            raise HostileInputError(
+                f"{self._name}: the blob {descriptor.checked_digest.short} has another size than announced"
+            )
 
     def _by_digest(self, index: Index, digest: Digest) -> Descriptor:
         for each in index.manifests:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from basewright._disk import disk_error, partial_file, write_atomically
+from basewright._disk import Partial, disk_error, partial_file, write_atomically
 from basewright.errors import HostileInputError, InputError
 from basewright.oci.blob import open_regular
 from basewright.oci.digest import Digest
@@ -43,6 +43,8 @@ class FolderSink:
         self._referrers: dict[str, Descriptor] = {}
         self._unfinished: list[Path] = []
         """Blobs that came and are in no index yet."""
+        self._partials: set[Partial] = set()
+        """Blobs that are coming: after Ctrl-C the threads that write them have no time left to tidy up."""
         check_folder(path)
         self._made = not path.exists()
         try:
@@ -81,11 +83,13 @@ class FolderSink:
     def put_blob(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
         target = self.path / blob_name(descriptor.checked_digest)
         with partial_file(target.parent) as partial:
+            self._partials.add(partial)
             for chunk in chunks:
                 partial.write(chunk)
             if not target.exists():
                 self._unfinished.append(target)
             partial.become(target)
+            self._partials.discard(partial)
 
     def put_manifest(self, descriptor: Descriptor, data: bytes) -> None:
         self.put_blob(descriptor, (data,))
@@ -141,6 +145,8 @@ class FolderSink:
 
     def close(self) -> None:
         """What came for nothing goes again, and a folder that was made for it."""
+        for partial in tuple(self._partials):
+            partial.discard()
         for blob in self._unfinished:
             with suppress(OSError):
                 blob.unlink()

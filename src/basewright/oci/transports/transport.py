@@ -4,7 +4,7 @@ Names are containers/image's: https://github.com/containers/image/blob/main/docs
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from basewright.oci.digest import Digest
 from basewright.oci.manifest import Descriptor
@@ -28,6 +28,16 @@ class Source(Protocol):
 
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
         """The manifests whose subject is this one; empty where the source keeps none."""
+        ...
+
+
+@runtime_checkable
+class LocalSource(Protocol):
+    """A source that can tell at once what it has."""
+
+    def require(self, descriptor: Descriptor) -> None:
+        """Raises InputError, HostileInputError where a blob is not there, no regular file or of another size; reads
+        nothing of it."""
         ...
 
 
