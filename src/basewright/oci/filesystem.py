@@ -76,12 +76,17 @@ def flatten(layers: Iterable[Iterable[Entry]]) -> Flattened:
     """Stacks layers, the lowest first. Raises HostileInputError for a hard link to what is not there, a name below what
     is no folder or below a link that loops, and a whiteout that hides no name."""
     stack = _Stack()
-    changes = tuple(stack.put(layer if isinstance(layer, tuple) else tuple(layer)) for layer in layers)
+    changes = []
+    for number, layer in enumerate(layers, start=1):
+        try:
+            changes.append(stack.put(layer if isinstance(layer, tuple) else tuple(layer)))
+        except HostileInputError as error:
+            raise HostileInputError(f"layer {number}: {error.message}", hint=error.hint) from None
     waste = (WastedPath(path=path, bytes=size) for path, size in stack.waste.items())
     return Flattened(
         tree=Tree(stack.entries),
         origins=stack.origins,
-        changes=changes,
+        changes=tuple(changes),
         waste=tuple(sorted(waste, key=lambda each: (-each.bytes, each.path))),
     )
 
