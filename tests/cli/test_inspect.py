@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,24 @@ def test_nothing_is_unpacked_to_disk(tmp_path: Path, image: Path, cache: Path) -
 def test_what_must_be_fixed(words: list[str], said: str, image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", *(str(image) if word == "IMAGE" else word for word in words)]) == ExitCode.FIX_INPUT
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", [("inspect",), ("diff", "docker-archive:{copy}")])
+def test_a_blob_that_went_after_the_first_look(
+    tmp_path: Path, verb: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_image(archive(*FILES))
+    path, copy = lay_out(tmp_path / "image", made), tmp_path / "copy.tar"
+    words = [*(each.format(copy=copy) for each in verb), str(path), *AMD64]
+    assert main(["copy", f"oci:{path}", f"docker-archive:{copy}:x:1", *AMD64]) == ExitCode.PASS
+    assert main(words) == ExitCode.PASS
+    blob = max((path / "blobs" / "sha256").iterdir(), key=lambda each: each.read_bytes()[:2] == b"\x1f\x8b")
+    whole = blob.read_bytes()
+    blob.write_bytes(whole[:-1])
+    assert main(words) == ExitCode.FIX_INPUT
+    blob.unlink()
+    assert main(words) == ExitCode.FIX_INPUT
+    os.mkfifo(blob)
+    assert main(words) == ExitCode.FIX_INPUT
+    said = capsys.readouterr().err
+    assert "another size" in said and "lacks" in said and "is no regular file" in said

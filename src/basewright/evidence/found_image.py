@@ -11,7 +11,7 @@ from basewright.oci.manifest import ImagePlatform
 from basewright.oci.platform import host_platform, parse_platform
 from basewright.oci.resolution import Resolved, resolve, resolve_any
 from basewright.oci.transports.catalog import open_source, parse_name
-from basewright.oci.transports.transport import Source
+from basewright.oci.transports.transport import LocalSource, Source
 
 if TYPE_CHECKING:
     from basewright.world import World
@@ -36,4 +36,12 @@ def find_named_image(text: str, world: "World", *, platform: str | None) -> Iter
     name = parse_name(text)
     with open_source(name, world.doors, platform=wanted) as source:
         resolved = (resolve_any if platform is None else resolve)(source, platform=wanted)
+        _require_layers(source, resolved)
         yield FoundImage(name=str(name), wanted=wanted, source=source, resolved=resolved, limits=world.settings.limits)
+
+
+def _require_layers(source: Source, resolved: Resolved) -> None:
+    """What is kept of an earlier look needs no layer read, and yet a layout that has lost one is refused."""
+    if isinstance(source, LocalSource):
+        for each in resolved.manifest.layers:
+            source.require(each)
