@@ -205,9 +205,9 @@ def sweep(cache: Path, *, max_bytes: int, every_seconds: float = 0) -> Swept:
     Raises InputError where the folder cannot be written or locked.
     """
     swept = cache / _LEASES / _SWEPT
-    if not cache.is_dir() or (every_seconds and _age_seconds(swept) < every_seconds):
-        return Swept()
     try:
+        if not cache.is_dir() or (every_seconds and _age_seconds(swept) < every_seconds):
+            return Swept()
         (cache / _LEASES).mkdir(exist_ok=True)
         with _locked(cache, fcntl.LOCK_EX):
             done = _sweep(cache, max_bytes)

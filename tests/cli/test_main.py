@@ -158,3 +158,14 @@ def test_no_image_s_platform_writes_to_the_terminal(tmp_path: Path) -> None:
     done = run("inspect", f"oci:{layout}", "--tree", env={"BASEWRIGHT_CACHE": str(tmp_path / "cache")})
     assert done.returncode == 0, done.stderr
     assert r"\x1b[2J/amd64" in done.stdout and "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams(tmp_path: Path, closed: str) -> None:
+    layout = lay_out(tmp_path / "layout", make_image(archive(member("a"))))
+    copied = tmp_path / "copied"
+    script = f'exec "$0" -c "from basewright.cli.main import main; main()" copy "$1" "$2" {closed}'
+    done = subprocess.run(["sh", "-c", script, sys.executable, f"oci:{layout}", f"oci:{copied}"], check=False)
+    assert done.returncode == ExitCode.PASS
+    assert (copied / "index.json").is_file()
+    assert b"sha256:" not in (copied / "oci-layout").read_bytes()

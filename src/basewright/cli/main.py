@@ -1,5 +1,6 @@
 """The command: parses, calls one library function, prints. The one place where errors become words and exit codes."""
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -52,6 +53,7 @@ def basewright() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code; with no `argv` (the installed command) it exits with it."""
     if argv is None:  # the process is ours: whoever ends it politely gets the same tidying up as Ctrl-C
+        _fill_closed_streams()
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one
                 signal.signal(number, _interrupt)
@@ -59,6 +61,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         sys.exit(code)
     return code
+
+
+def _fill_closed_streams() -> None:
+    """What was closed (`>&-`) is /dev/null, so that no file of ours gets its number."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -63,7 +63,10 @@ def _owners(inspection: Inspection, pen: Pen) -> Iterator[str]:
     if not rows:
         return
     yield pen.paint("Whose bytes they are", BOLD)
-    cells = [(name, text, format_share(share), _bar(share)) for name, _, text, share in rows]
+    told = [(name, text, format_share(share)) for name, _, text, share in rows]
+    taken = sum(max(map(display_width, column)) + 2 for column in zip(*told, strict=True))
+    room = max(1, min(_BAR, pen.width - 2 - taken))
+    cells = [(*each, _bar(share, room)) for each, (*_, share) in zip(told, rows, strict=True)]
     yield from pen.columns(cells, elastic=3, right=(1, 2))
     paths, more = unexplained_rows(inspection)
     if paths:
@@ -72,8 +75,8 @@ def _owners(inspection: Inspection, pen: Pen) -> Iterator[str]:
         yield from _more(more, pen, indent=4)
 
 
-def _bar(share: float) -> str:
-    eighths = round(share * _BAR * 8)
+def _bar(share: float, width: int) -> str:
+    eighths = round(share * width * 8)
     return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip() or "▏"
 
 
