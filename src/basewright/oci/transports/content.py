@@ -28,10 +28,11 @@ def content_of(path: Path) -> Content:
     """What the folder or file at `path` is, by its content. Raises InputError where it is nothing that is known."""
     try:
         mode = path.stat().st_mode
+        is_layout = (path / "oci-layout").exists()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     if stat.S_ISDIR(mode):
-        if not (path / "oci-layout").exists():
+        if not is_layout:
             raise InputError(
                 f"the folder {path} is no image: it lacks oci-layout",
                 hint=f"write docker://{path} where an image in a registry is meant",
@@ -60,17 +61,17 @@ def _first_names(path: Path, limits: LayerLimits = LayerLimits()) -> set[str]:
     with open_regular(path) as file:
         try:
             if _is_packed(path):
-                stream = inflate(file, name=path.name, any_format=True)
-                chunks = ChunkReader(limits.guard(stream, compressed_bytes=path.stat().st_size, name=path.name))
-                reader = TarReader(chunks.read, name=path.name)
+                stream = inflate(file, name=str(path), any_format=True)
+                chunks = ChunkReader(limits.guard(stream, compressed_bytes=path.stat().st_size, name=str(path)))
+                reader = TarReader(chunks.read, name=str(path))
             else:
-                reader = TarReader(file.read, name=path.name, skip=seeker(file))
+                reader = TarReader(file.read, name=str(path), skip=seeker(file))
             for number, member in enumerate(reader):
                 names.add(member.entry.path.partition("/")[0])
                 if names & (_IMAGE_NAMES | _ROOT_NAMES) or number > _PROBE_ENTRIES:
                     break
         except HostileInputError as error:
-            raise InputError(f"{path.name} cannot be read as an archive: {error.message}", hint=_EXPECTED) from None
+            raise InputError(error.message, hint=_EXPECTED) from None
     return names
 
 
