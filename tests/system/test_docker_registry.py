@@ -160,6 +160,8 @@ def test_one_with_a_certificate_of_its_own(
             source(name, ALICE).manifest(None)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
         assert pulled(source(name, ALICE))
+        push(layout, f"{host}/team/other:both", ALICE)  # its first question is a HEAD, whose answer says nothing
+        assert pulled(source(f"{host}/team/other:both", ALICE))
 
 
 def test_one_as_a_mirror(layout: Path, plain: str) -> None:

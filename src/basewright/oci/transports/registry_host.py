@@ -128,7 +128,8 @@ class RegistryHost:
         if self._scheme == "https":
             return False
         if isinstance(error, RefusedError):
-            hinted = error.status == 400 and _SPEAKS_TLS in error.body.lower()
+            # The answer to a HEAD has no body to say it in.
+            hinted = error.status == 400 and (not error.body or _SPEAKS_TLS in error.body.lower())
         else:
             hinted = "was cut" in error.message or (
                 "refused" in error.message and urlsplit(f"//{self._address}").port is None
