@@ -108,7 +108,7 @@ class RegistryHost:
             try:
                 answer = stack.enter_context(opened(url, {"Authorization": sent} if sent else {}))
             except RefusedError as error:
-                if self._wants_tls(error):
+                if self._wants_tls(error, url):
                     continue
                 if not is_ours or attempt == _TRIES - 1 or not self._login.improve(error, scopes, sent):
                     raise
@@ -116,17 +116,19 @@ class RegistryHost:
                 self._login.accept(scopes, sent)
                 raise
             except OutOfReachError as error:
-                if not self._wants_tls(error):
+                if not self._wants_tls(error, url):
                     raise
             else:
                 self._login.accept(scopes, sent)
                 return answer
         raise AssertionError("the last try raises")
 
-    def _wants_tls(self, error: OutOfReachError) -> bool:
+    def _wants_tls(self, error: OutOfReachError, url: str) -> bool:
         """Whether a host that was asked without TLS, as it may be, answers with it only; then it is asked so."""
-        if self._scheme == "https":
+        if not url.startswith(f"http://{self._address}/"):
             return False
+        if self._scheme == "https":  # another thread found out meanwhile
+            return True
         if isinstance(error, RefusedError):
             # The answer to a HEAD has no body to say it in.
             hinted = error.status == 400 and (not error.body or _SPEAKS_TLS in error.body.lower())
