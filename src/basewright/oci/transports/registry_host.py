@@ -48,6 +48,8 @@ class RegistryHost:
         self._ca_files = settings.ca_files
         self._may_be_plain = plain_http or settings.plain_http or is_loopback(name)
         self._scheme = "http" if self._may_be_plain and not self._ca_files else "https"
+        self._spoken = False
+        """Whether it has answered a request as registries do."""
         self._login = RegistryLogin(
             f"{name}/{self.repository}",
             http,
@@ -113,12 +115,14 @@ class RegistryHost:
                 if not is_ours or attempt == _TRIES - 1 or not self._login.improve(error, scopes, sent):
                     raise
             except NotFoundError:
+                self._spoken = True
                 self._login.accept(scopes, sent)
                 raise
             except OutOfReachError as error:
                 if not self._wants_tls(error, url):
                     raise
             else:
+                self._spoken = True
                 self._login.accept(scopes, sent)
                 return answer
         raise AssertionError("the last try raises")
@@ -131,7 +135,8 @@ class RegistryHost:
             return True
         if isinstance(error, RefusedError):
             # The answer to a HEAD has no body to say it in.
-            hinted = error.status == 400 and (not error.body or _SPEAKS_TLS in error.body.lower())
+            silent = not (error.body or self._spoken)
+            hinted = error.status == 400 and (silent or _SPEAKS_TLS in error.body.lower())
         else:
             hinted = "was cut" in error.message or (
                 "refused" in error.message and urlsplit(f"//{self._address}").port is None
