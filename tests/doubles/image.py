@@ -1,6 +1,5 @@
 """Images made by hand, with anything in them that a reader could meet: right ones, and ones that lie."""
 
-import gzip
 import hashlib
 import io
 import json
@@ -8,6 +7,7 @@ import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import deflate
 import msgspec
 import zstandard
 
@@ -87,7 +87,7 @@ class MadeImage(msgspec.Struct, kw_only=True):
 def packed(tar: bytes, packing: str) -> bytes:
     match packing:
         case "gzip":
-            return gzip.compress(tar, mtime=0)
+            return bytes(deflate.gzip_compress(tar, 6))  # zlib's bytes differ between versions, and Python's header
         case "zstd":
             return zstandard.ZstdCompressor().compress(tar)
         case _:
