@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from basewright import __version__
 from basewright._disk import partial_file
 from basewright._url import follow, is_loopback, origin, redact, split_credentials
-from basewright.errors import HostileInputError, InputError, OutOfReachError
+from basewright.errors import HostileInputError, InputError, OutOfReachError, UnreachableError
 
 if TYPE_CHECKING:
     import ssl
@@ -34,6 +34,11 @@ _MAX_ERROR_BYTES = 1 << 16
 _KEPT_CONNECTIONS = 16
 _REPEATABLE = frozenset(("GET", "HEAD", "PUT", "DELETE"))
 _SECRET_HEADERS = frozenset(("authorization", "cookie", "proxy-authorization"))
+
+
+NOT_TRUSTED = "its certificate is not trusted"
+CUT = "the connection was cut"
+NOT_LISTENING = "the connection was refused"
 
 
 class NotFoundError(OutOfReachError):
@@ -168,7 +173,7 @@ class PooledHttp:
                 ca_files,
             )
         except urllib3.exceptions.HTTPError as error:
-            raise OutOfReachError(f"{redact(url)} is out of reach: {_why(error)}") from None
+            raise UnreachableError(f"{redact(url)} is out of reach", why=_why(error)) from None
         try:
             if response.status >= 300:
                 raise _status_error(url, response)
@@ -372,17 +377,17 @@ def _why(error: Exception) -> str:
         case urllib3.exceptions.NameResolutionError():
             return "its name cannot be resolved"
         case urllib3.exceptions.SSLError():
-            return "its certificate is not trusted"
+            return NOT_TRUSTED
         case urllib3.exceptions.ProxyError():
             return "the proxy refused"
         case urllib3.exceptions.NewConnectionError():
-            return "the connection was refused" if "refused" in str(cause) else "no connection can be made"
+            return NOT_LISTENING if "refused" in str(cause) else "no connection can be made"
         case urllib3.exceptions.TimeoutError():
             return "no answer in time"
         case urllib3.exceptions.ResponseError():
             return "it redirects too often"
         case urllib3.exceptions.ProtocolError():
-            return "the connection was cut"
+            return CUT
         case urllib3.exceptions.LocationValueError():
             return "that is no http or https URL"
         case _:

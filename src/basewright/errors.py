@@ -41,6 +41,14 @@ class OutOfReachError(BasewrightError):
     exit_code = ExitCode.COULD_NOT_TELL
 
 
+class UnreachableError(OutOfReachError):
+    """There was no answer; `why` is one clause."""
+
+    def __init__(self, message: str, *, why: str) -> None:
+        super().__init__(f"{message}: {why}")
+        self.why = why
+
+
 class BuildFailedError(InputError):
     """A candidate's own input is at fault: no build, no wheel. `output` holds the last lines that were printed."""
 

@@ -5,9 +5,17 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from basewright._http import BrokenOffError, NotFoundError, PooledHttp, RefusedError
+from basewright._http import (
+    CUT,
+    NOT_LISTENING,
+    NOT_TRUSTED,
+    BrokenOffError,
+    NotFoundError,
+    PooledHttp,
+    RefusedError,
+)
 from basewright._url import is_loopback, origin
-from basewright.errors import OutOfReachError
+from basewright.errors import OutOfReachError, UnreachableError
 from basewright.oci.reference import DEFAULT_REGISTRY, Reference
 from basewright.oci.transports.registries import Mirror, Registries
 from basewright.oci.transports.registry_login import LOGIN_HINT, RegistryLogin
@@ -138,9 +146,9 @@ class RegistryHost:
             silent = not (error.body or self._spoken)
             hinted = error.status == 400 and (silent or _SPEAKS_TLS in error.body.lower())
         else:
-            hinted = "was cut" in error.message or (
-                "refused" in error.message and urlsplit(f"//{self._address}").port is None
-            )
+            no_port = urlsplit(f"//{self._address}").port is None  # 80 was asked, and 443 may listen
+            why = error.why if isinstance(error, UnreachableError) else ""
+            hinted = why == CUT or (why == NOT_LISTENING and no_port)
         if not hinted:
             return False
         try:
@@ -148,9 +156,11 @@ class RegistryHost:
                 pass
         except (RefusedError, NotFoundError):
             pass
-        except OutOfReachError as failed:
-            if "certificate" in failed.message:
+        except UnreachableError as failed:
+            if failed.why == NOT_TRUSTED:
                 raise
+            return False
+        except OutOfReachError:
             return False
         self._scheme = "https"
         return True
