@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from basewright.view.difference_lines import WORDS
 from basewright.view.difference_markdown import render_difference_markdown
 from basewright.view.difference_text import render_difference_text
 from tests.conftest import Golden
+from tests.doubles.document import keys
 from tests.doubles.image import MadeImage, archive, make_image, member
 from tests.doubles.reading import reading_of
 
@@ -115,22 +115,6 @@ def test_everything_is_in_the_json_where_the_text_is_bounded() -> None:
     fields = {each["field"]: each for each in document["config"]}
     assert fields["config.User"] == {"field": "config.User", "before": "7", "after": None, "matters": True}
     assert not fields["created"]["matters"]
-
-
-def keys(kind: inspect.Type) -> Iterator[str]:
-    """Every key that a type reaches."""
-    match kind:
-        case inspect.StructType():
-            for field in kind.fields:
-                yield field.encode_name
-                yield from keys(field.type)
-        case inspect.UnionType():
-            for each in kind.types:
-                yield from keys(each)
-        case inspect.ListType():
-            yield from keys(kind.item_type)
-        case _:
-            return
 
 
 @pytest.mark.skipif(not DOCUMENT.is_file(), reason="the documents are not here")

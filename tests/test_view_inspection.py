@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,7 @@ from basewright.view.inspection_markdown import render_inspection_markdown
 from basewright.view.inspection_text import render_inspection_text
 from basewright.view.inspection_tree import render_inspection_tree
 from tests.conftest import Golden
+from tests.doubles.document import keys
 from tests.doubles.elf_file import make_elf
 from tests.doubles.image import archive, make_image, member
 from tests.doubles.reading import reading_of
@@ -306,22 +307,6 @@ def test_with_tree_every_file_of_the_final_tree_is_there() -> None:
 
 def test_the_same_image_gives_the_same_bytes() -> None:
     assert as_json(sample(), tree=True) == as_json(sample(), tree=True)
-
-
-def keys(kind: types.Type) -> Iterator[str]:
-    """Every key that a type reaches."""
-    match kind:
-        case types.StructType():
-            for field in kind.fields:
-                yield field.encode_name
-                yield from keys(field.type)
-        case types.UnionType():
-            for each in kind.types:
-                yield from keys(each)
-        case types.ListType():
-            yield from keys(kind.item_type)
-        case _:
-            return
 
 
 @pytest.mark.skipif(not DOCUMENT.is_file(), reason="the documents are not here")

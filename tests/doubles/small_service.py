@@ -79,3 +79,28 @@ print("listening at", time.monotonic(), flush=True)
 while True:
     _thread.start_new_thread(serve, (listener.accept()[0],))
 """
+
+GO_SOURCE = r"""package main
+
+import "net"
+
+func main() {
+	listener, err := net.Listen("tcp", ":8000")
+	if err != nil {
+		panic(err)
+	}
+	for {
+		connection, _ := listener.Accept()
+		go func() {
+			buffer := make([]byte, 65536)
+			for {
+				if n, err := connection.Read(buffer); err != nil || n == 0 {
+					return
+				}
+				connection.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
+			}
+		}()
+	}
+}
+"""
+"""The least that is an HTTP server, in Go: port 8000, every answer 200."""

@@ -144,6 +144,7 @@ def test_what_was_made_with_something_else_is_made_anew(
     others = {"format": 0, "version": "0.0.0", "picks": 0, "known_layers": 0, "limits": limits}
     for name, other in others.items():
         rewrite(kept(cache), lie)
+        # mypy knows no type for a lambda's defaults
         rewrite(kept(cache), lambda record, name=name, other=other: record["made_with"].update({name: other}))  # type: ignore[misc]
         assert look(capsys, image, *AMD64) == first, name
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.doubles.project import HEAD, PYTHON_BASE, Outcome, Project, candidate, left_behind
 from tests.doubles.registry import running_registry
+from tests.doubles.small_service import GO_SOURCE
 
 from basewright._process import HostProcess
 from basewright.apps.go_command import find_go
@@ -244,35 +245,12 @@ def test_a_go_service_on_nothing(project: Project) -> None:
         release = str(find_go(HostProcess()).version)
     except OutOfReachError as error:
         pytest.skip(error.message)
-    code = r"""package main
-
-import "net"
-
-func main() {
-	listener, err := net.Listen("tcp", ":8000")
-	if err != nil {
-		panic(err)
-	}
-	for {
-		connection, _ := listener.Accept()
-		go func() {
-			buffer := make([]byte, 65536)
-			for {
-				if n, err := connection.Read(buffer); err != nil || n == 0 {
-					return
-				}
-				connection.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
-			}
-		}()
-	}
-}
-"""
     head = HEAD.replace('command = ["python3", "server.py"]\n', "")
     table = '[[candidate]]\nname = "static"\napp = { go = ".", package = "./cmd/server" }\nbase = "scratch"\n'
     project.write(
         {
             "go.mod": f"module example.test/small\n\ngo {release}\n",
-            "cmd/server/main.go": code,
+            "cmd/server/main.go": GO_SOURCE,
             "cmd/tool/main.go": "package main\n\nfunc main() {}\n",
             "basewright.toml": head + table,
         }

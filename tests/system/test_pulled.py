@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from tests.doubles.look_alikes import FULL, SLIM, alpine_image, python_image
 from tests.doubles.project import Outcome, Project, candidate
+from tests.doubles.small_service import GO_SOURCE
 from tests.doubles.world import make_world
 
 from basewright._process import HostProcess
@@ -33,29 +34,6 @@ name = "go-alpine"
 app = { go = "go" }
 base = "alpine:3.18"
 runtime-packages = ["ca-certificates", "tzdata"]
-"""
-GO = r"""package main
-
-import "net"
-
-func main() {
-	listener, err := net.Listen("tcp", ":8000")
-	if err != nil {
-		panic(err)
-	}
-	for {
-		connection, _ := listener.Accept()
-		go func() {
-			buffer := make([]byte, 65536)
-			for {
-				if n, err := connection.Read(buffer); err != nil || n == 0 {
-					return
-				}
-				connection.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
-			}
-		}()
-	}
-}
 """
 
 
@@ -154,7 +132,7 @@ def pulled(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> Iter
     project = Project(folder / "project", shared_cache)
     project.serve(
         "".join(candidate(name, base=f'"{reference}"') for name, reference in PYTHONS.items()) + GO_CANDIDATE,
-        files={"go/go.mod": f"module example.test/small\n\ngo {release}\n", "go/main.go": GO},
+        files={"go/go.mod": f"module example.test/small\n\ngo {release}\n", "go/main.go": GO_SOURCE},
     )
     try:
         yield Pulled(

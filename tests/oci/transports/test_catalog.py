@@ -120,11 +120,9 @@ def test_one_of_several_images_by_tag_digest_or_whole_name(tmp_path: Path) -> No
         (f"oci:{path}:calendar:1", one),
         (f"oci:{path}@{two_digest}", two),
     ):
-        with open_file(
-            parse_name(text),  # type: ignore[arg-type]
-            platform=parse_platform("amd64"),
-            created="",
-        ) as source:
+        name = parse_name(text)
+        assert isinstance(name, LayoutName)
+        with open_file(name, platform=parse_platform("amd64"), created="") as source:
             assert source.manifest(None) == image.manifest_bytes
     with pytest.raises(InputError, match="several images") as caught:
         LayoutSource(path).manifest(None)
