@@ -164,7 +164,7 @@ def test_no_image_s_platform_writes_to_the_terminal(tmp_path: Path) -> None:
 def test_closed_streams(tmp_path: Path, closed: str) -> None:
     layout = lay_out(tmp_path / "layout", make_image(archive(member("a"))))
     copied = tmp_path / "copied"
-    script = f'exec "$0" -c "from basewright.cli.main import main; main()" copy "$1" "$2" {closed}'
+    script = f'exec "$0" -m basewright copy "$1" "$2" {closed}'
     done = subprocess.run(["sh", "-c", script, sys.executable, f"oci:{layout}", f"oci:{copied}"], check=False)
     assert done.returncode == ExitCode.PASS
     assert (copied / "index.json").is_file()

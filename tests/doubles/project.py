@@ -12,7 +12,7 @@ import msgspec
 
 from tests.doubles.small_service import SOURCE
 
-COMMAND = (sys.executable, "-c", "from basewright.cli.main import main; main()")
+COMMAND = (sys.executable, "-m", "basewright")
 PYTHON_BASE = '{ debian = "trixie", packages = ["python3.13-minimal", "libpython3.13-stdlib"] }'
 HEAD = """
 bytecode = "none"

@@ -1,11 +1,7 @@
 """The command: parses, calls one library function, prints. The one place where errors become words and exit codes."""
 
-import os
-import signal
-import sys
 from collections.abc import Sequence
 from importlib import import_module
-from types import FrameType
 
 import click
 
@@ -50,35 +46,10 @@ def basewright() -> None:
     """
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command and returns its exit code; with no `argv` (the installed command) it exits with it."""
-    if argv is None:  # the process is ours: whoever ends it politely gets the same tidying up as Ctrl-C
-        _fill_closed_streams()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one
-                signal.signal(number, _interrupt)
-    code = _run(list(sys.argv[1:] if argv is None else argv))
-    if argv is None:
-        sys.exit(code)
-    return code
-
-
-def _fill_closed_streams() -> None:
-    """What was closed (`>&-`) is /dev/null, so that no file of ours gets its number."""
-    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(number)
-    sys.stdout = sys.stdout or os.fdopen(1, "w")
-    sys.stderr = sys.stderr or os.fdopen(2, "w")
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _run(argv: list[str]) -> int:
+def main(argv: Sequence[str]) -> int:
+    """Runs the command and returns its exit code."""
     try:
-        result = basewright.main(argv, prog_name="basewright", standalone_mode=False)
+        result = basewright.main(list(argv), prog_name="basewright", standalone_mode=False)
         return int(result) if isinstance(result, int) else ExitCode.PASS
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
