@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
@@ -45,6 +46,28 @@ def map_parallel(function: Callable[[Thing], Result], things: Sequence[Thing], *
     if errors:
         raise errors[0]
     return [results[index] for index in range(len(things))]
+
+
+@contextmanager
+def beside(works: Sequence[Callable[[], None]]) -> Iterator[None]:
+    """Does `works` while the block runs, each in a thread of its own, and waits for them where it ends well. The first
+    error of theirs is raised there; where the block itself fails, nobody waits."""
+    done: SimpleQueue[BaseException | None] = SimpleQueue()
+
+    def run(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            done.put(error)
+        else:
+            done.put(None)
+
+    for work in works:
+        threading.Thread(target=run, args=(work,), daemon=True).start()
+    yield
+    errors = [error for error in (done.get() for _ in works) if error is not None]
+    if errors:
+        raise errors[0]
 
 
 def map_within(function: Callable[[Key], Result], things: Sequence[Key], *, seconds: float) -> dict[Key, Result]:

@@ -10,6 +10,7 @@ from basewright.bench.contention import Contention
 from basewright.bench.observe import Bed, Qualified, ServiceUnderTest, bad_answers, observe, qualify
 from basewright.bench.ratio import ratios_to_median
 from basewright.facts import Failure, FailureKind, RunFacts, RunSample
+from basewright.parallel import map_parallel
 from basewright.progress import Progress
 from basewright.runner.identity import resolve_user
 from basewright.runner.runner import Ending, Runner
@@ -17,6 +18,8 @@ from basewright.strategy import Bench, Service
 
 CONTENTION_LIMIT = 0.1
 """A round in which other work took more of the CPU is repeated (DESIGN.md)."""
+_QUALIFIED_AT_ONCE = 2
+"""Nothing is measured of these starts, and most of one is waiting; more would make a slow start a late one."""
 _COMPARED = (
     "start_seconds",
     "cpu_seconds_per_1000",
@@ -45,8 +48,7 @@ def run_trials(
     Raises OutOfReachError where programs cannot be run here at all (ask `runner.available` first).
     """
     trials = _Trials(Bed(settings, service, runner=runner, process=process), progress)
-    for tested in services:
-        trials.qualify(tested)
+    map_parallel(trials.qualify, services, workers=_QUALIFIED_AT_ONCE)
     chance = random.Random(seed)
     repeats = max(1, settings.rounds // 3)
     while len(trials.rounds) < settings.rounds and trials.living:

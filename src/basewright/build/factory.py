@@ -27,6 +27,7 @@ from basewright.feeds.lifecycle import release_dates
 from basewright.feeds.official import tag_runtime
 from basewright.lock import Lock, LockedGo, LockedPython
 from basewright.oci.stream import GZIP_LEVEL, MEMBER_BYTES
+from basewright.parallel import beside
 from basewright.strategy import Bytecode, Candidate, DebianBase, GoApp, PublishedBase, PythonApp, Strategy
 from basewright.world import World
 
@@ -83,18 +84,17 @@ def lock_all(workshop: Workshop, options: Sequence[Option]) -> None:
             _attempt(workshop, option, _lock_go)
     go_users = [option for option in options if isinstance(option.candidate.app, GoApp)]
     announce_bases(workshop, options, [workshop.lock.go.get(go_key(option.candidate)) for option in go_users])
-    works = {go_key(option.candidate): option for option in go_users}
-    workshop.provide(
-        options, also=[_download(workshop, option) for option in works.values() if option.name not in workshop.failures]
-    )
-    for option in options:
-        workshop.amend(
-            lambda lock, option=option: msgspec.structs.replace(  # type: ignore[misc]
-                lock, bytecode={**lock.bytecode, option.name: option.bytecode.value}
+    works = {go_key(option.candidate): option for option in go_users if option.name not in workshop.failures}
+    with beside([_download(workshop, option) for option in works.values()]):
+        workshop.provide(options)
+        for option in options:
+            workshop.amend(
+                lambda lock, option=option: msgspec.structs.replace(  # type: ignore[misc]
+                    lock, bytecode={**lock.bytecode, option.name: option.bytecode.value}
+                )
             )
-        )
-    _lock_python(workshop, options)
-    announce_wheels(workshop, {option.name: _locked_python(workshop, option) for option in options}, options)
+        _lock_python(workshop, options)
+        announce_wheels(workshop, {option.name: _locked_python(workshop, option) for option in options}, options)
 
 
 def _locked_python(workshop: Workshop, option: Option) -> LockedPython | None:

@@ -4,7 +4,6 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -115,8 +114,9 @@ class Workshop:
             if found:
                 self.amend(lambda lock, found=found: _with(lock, debian={**lock.debian, **found}))  # type: ignore[misc]
 
-    def provide(self, options: Sequence[Option], also: Sequence[Callable[[], None]] = ()) -> None:
-        """Brings the bases of all `options`, in parallel with `also` (downloads). Raises InputError."""
+    def provide(self, options: Sequence[Option]) -> None:
+        """Brings the bases of all `options`, in parallel: first what has most to do, then what waits for a registry.
+        Raises InputError."""
         wanted = {self._base_key(option): option for option in options if option.name not in self.failures}
         missing = {key: option for key, option in wanted.items() if key not in self._provisions}
 
@@ -126,8 +126,8 @@ class Workshop:
             except OutOfReachError as error:
                 self._provisions[key] = error
 
-        work: list[Callable[[], None]] = [*also, *(partial(bring, key) for key in missing)]
-        map_parallel(lambda each: each(), work, workers=_PROVIDERS)
+        order = sorted(missing, key=lambda key: isinstance(missing[key].candidate.base, PublishedBase))
+        map_parallel(bring, order, workers=_PROVIDERS)
         for key, option in missing.items():
             found = self._provisions[key]
             if isinstance(found, Provision):
