@@ -60,6 +60,32 @@ def test_a_connection_is_used_again_and_one_that_was_left_in_the_middle_is_not(s
         assert http.read(url(server), max_bytes=len(BODY)) == BODY
 
 
+def test_an_answer_of_nothing_there_leaves_the_connection_to_the_next_request() -> None:
+    connections: list[int] = []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            connections.append(1)
+            while request := self.rfile.readline():
+                while self.rfile.readline() != b"\r\n":
+                    pass
+                body = b"" if request.startswith(b"HEAD") else b"nothing"
+                self.wfile.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 7\r\n\r\n" + body)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        http = quick()
+        for method in ("HEAD", "GET", "HEAD", "GET"):
+            with (
+                pytest.raises(NotFoundError),
+                http.open(f"http://127.0.0.1:{server.server_address[1]}/x", method=method),
+            ):
+                pass
+        server.shutdown()
+    assert len(connections) == 1
+
+
 def test_threads_share_it(server: Registry) -> None:
     http, found = quick(), []
     threads = [

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import urlsplit
@@ -176,7 +176,10 @@ class PooledHttp:
             raise UnreachableError(f"{redact(url)} is out of reach", why=_why(error)) from None
         try:
             if response.status >= 300:
-                raise _status_error(url, response)
+                fault = _status_error(url, response)
+                with suppress(urllib3.exceptions.HTTPError):
+                    _drain(response)
+                raise fault
             yield response
             _drain(response)
         except urllib3.exceptions.HTTPError as error:
