@@ -94,15 +94,12 @@ class _Copy:
                 self._add_referrers(Digest(digest), 0)
         moved, present = self._move_blobs()
         for each in self._items.values():
-            if each.descriptor.digest != top.descriptor.digest:
-                self._put(each)
-        self._put(top)
-        self._sink.finish(top.descriptor)
+            if each.descriptor.digest != top.descriptor.digest and not self._sink.has(
+                each.descriptor, source=self._source
+            ):
+                self._sink.put_manifest(each.descriptor, each.data)
+        self._sink.finish(top.descriptor, top.data)
         return Copied(digest=top.descriptor.checked_digest, copied_bytes=moved, present_bytes=present, lost=lost)
-
-    def _put(self, item: _Item) -> None:
-        if not self._sink.has(item.descriptor, source=self._source):
-            self._sink.put_manifest(item.descriptor, item.data)
 
     def _top(self, platform: ImagePlatform | None) -> tuple[_Item, tuple[str, ...]]:
         if platform is not None:
@@ -206,8 +203,7 @@ class _Copy:
         for each in (found.manifest.config, *layers.values()):
             self._move(each)
         item = _item_of(found)
-        self._sink.put_manifest(item.descriptor, item.data)
-        self._sink.finish(item.descriptor)
+        self._sink.finish(item.descriptor, item.data)
         return Copied(
             digest=Digest.of(found.config_bytes),
             copied_bytes=total,

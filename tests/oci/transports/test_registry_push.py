@@ -273,24 +273,25 @@ def test_an_image_and_its_index(registry: Registry) -> None:
         target.put_manifest(described(data, kind), data)
         assert target.has(described(data, kind), source=source(registry))
     assert "team/app:1" not in registry.manifests
-    target.finish(described(index, OCI_INDEX))
+    target.finish(described(index, OCI_INDEX), index)
     assert registry.manifests["team/app:1"] == (OCI_INDEX, index)
     assert source(registry).manifest(None) == index
 
 
 def test_a_tag_for_what_is_there_already(registry: Registry) -> None:
     registry.put("team/app", "1", MADE)
-    sink(registry, "team/app:2").finish(described(MADE.manifest_bytes, OCI_MANIFEST))
+    sink(registry, "team/app:2").finish(described(MADE.manifest_bytes, OCI_MANIFEST), MADE.manifest_bytes)
     assert registry.manifests["team/app:2"] == (OCI_MANIFEST, MADE.manifest_bytes)
 
 
 def test_no_tag_where_a_digest_is_named(registry: Registry) -> None:
     registry.put("team/app", "1", MADE)
+    tags = set(registry.manifests)
     top = described(MADE.manifest_bytes, OCI_MANIFEST)
-    sink(registry, f"team/app@{top.digest}").finish(top)
-    assert not registry.paths("PUT")
+    sink(registry, f"team/app@{top.digest}").finish(top, MADE.manifest_bytes)
+    assert set(registry.manifests) == tags
     with pytest.raises(InputError, match="cannot be written: the image has the digest"):
-        sink(registry, f"team/app@{sha256(b'x')}").finish(top)
+        sink(registry, f"team/app@{sha256(b'x')}").finish(top, MADE.manifest_bytes)
 
 
 def test_a_manifest_that_is_not_what_was_announced(registry: Registry) -> None:

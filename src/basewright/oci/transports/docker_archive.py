@@ -109,7 +109,6 @@ class DockerArchiveSink:
         """Digest of a blob → its name in the archive."""
         self._diff_ids: dict[str, str] = {}
         self._config = b""
-        self._item: bytes | None = None
         self._lock = threading.Lock()
         self._file = TarFile(path)
 
@@ -150,7 +149,11 @@ class DockerArchiveSink:
         self._file.settle(self._files[descriptor.digest], size)
 
     def put_manifest(self, descriptor: Descriptor, data: bytes) -> None:
-        manifest = parse_manifest(data, name=f"the manifest {descriptor.checked_digest.short}")
+        """One manifest is all that it knows, and that comes with `finish`."""
+        raise InputError(f"{self.name} holds one platform's image, and nothing beside it", hint="name one: --platform")
+
+    def finish(self, top: Descriptor, data: bytes) -> None:
+        manifest = parse_manifest(data, name=f"the manifest {top.checked_digest.short}")
         if isinstance(manifest, Index):
             raise InputError(f"{self.name} holds one platform's image, and no index", hint="name one with --platform")
         config = parse_config(self._config)
@@ -161,11 +164,7 @@ class DockerArchiveSink:
             "RepoTags": self._names,
             "Layers": [self._files[each.digest] for each in manifest.layers],
         }
-        self._item = msgspec.json.encode([item])
-
-    def finish(self, top: Descriptor) -> None:
-        assert self._item is not None, "a manifest was put"
-        self._file.add("manifest.json", self._item)
+        self._file.add("manifest.json", msgspec.json.encode([item]))
         self._file.finish()
 
     def close(self) -> None:

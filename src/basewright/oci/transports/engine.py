@@ -232,8 +232,8 @@ class EngineSink:
     def put_manifest(self, descriptor: Descriptor, data: bytes) -> None:
         self._archive.put_manifest(descriptor, data)
 
-    def finish(self, top: Descriptor) -> None:
-        self._archive.finish(top)
+    def finish(self, top: Descriptor, data: bytes) -> None:
+        self._archive.finish(top, data)
         size = self._path.stat().st_size
         headers = {"Content-Type": "application/x-tar", "Content-Length": str(size)}
         try:

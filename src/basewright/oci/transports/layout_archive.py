@@ -64,7 +64,8 @@ class ArchiveSink:
         if (listed := as_referrer(descriptor, data)) is not None:
             self._referrers[listed.digest] = listed
 
-    def finish(self, top: Descriptor) -> None:
+    def finish(self, top: Descriptor, data: bytes) -> None:
+        self.put_manifest(top, data)
         about = tuple(each for each in self._referrers.values() if each.digest != top.digest)
         listed = (listed_as(top, self._tag, self._whole_name), *about)
         self._file.add("index.json", render_json(Index(schema_version=2, media_type=OCI_INDEX, manifests=listed)))

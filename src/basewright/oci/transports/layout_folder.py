@@ -67,6 +67,9 @@ class FolderSink:
         return True
 
     def has(self, descriptor: Descriptor, *, source: Source) -> bool:
+        return self._holds(descriptor)
+
+    def _holds(self, descriptor: Descriptor) -> bool:
         """What is there and damaged is not."""
         digest = descriptor.checked_digest
         try:
@@ -96,8 +99,10 @@ class FolderSink:
         if (listed := as_referrer(descriptor, data)) is not None:
             self._referrers[listed.digest] = listed
 
-    def finish(self, top: Descriptor) -> None:
+    def finish(self, top: Descriptor, data: bytes) -> None:
         """Lists the image; what the one that it replaces had for itself goes."""
+        if not self._holds(top):
+            self.put_manifest(top, data)
         entries, gone = self._entries(top)
         document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
         write_atomically(self.path / "oci-layout", LAYOUT_FILE)

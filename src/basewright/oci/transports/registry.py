@@ -138,8 +138,6 @@ class RegistrySink:
         self._lock = threading.Lock()
         self._begun: dict[str, str] = {}
         """Uploads that the registry began in place of a mount, by digest."""
-        self._last: tuple[str, bytes] = ("", b"")
-        """The manifest that was put last: the top one, where it was not there before."""
 
     @property
     def name(self) -> str:
@@ -167,26 +165,14 @@ class RegistrySink:
         BlobUpload(self._host, descriptor, chunks, scopes=self._scopes, name=self.name, session=session).run()
 
     def put_manifest(self, descriptor: Descriptor, data: bytes) -> None:
-        digest = descriptor.checked_digest
-        if not digest.matches(data) or len(data) != descriptor.size:
-            raise HostileInputError(f"{self.name}: a manifest is not the one that was announced: {digest.short}")
-        knows_subject = self._put(str(digest), descriptor.media_type, data, digest)
-        with self._lock:
-            self._last = (digest, data)
-        value = parse_manifest(data, name=f"the manifest {digest.short}")
-        if value.subject is not None and not knows_subject:
-            self._add_to_fallback(value.subject.checked_digest, descriptor, value)
+        self._put(descriptor.digest, descriptor, data)
 
-    def finish(self, top: Descriptor) -> None:
+    def finish(self, top: Descriptor, data: bytes) -> None:
+        """One request keeps it under its tag and its digest."""
         digest, wanted = top.checked_digest, self._reference.digest
         if wanted is not None and wanted != digest:
             raise InputError(f"{self.name} cannot be written: the image has the digest {digest}")
-        if self._reference.tag is None:
-            return
-        kept, data = self._last
-        if kept != digest:
-            data = self._read_back(digest)
-        self._put(self._reference.tag, top.media_type, data, digest)
+        self._put(self._reference.tag or digest, top, data)
 
     def close(self) -> None:
         with self._lock:
@@ -208,8 +194,18 @@ class RegistrySink:
                 self._begun[digest] = session
         return session is None
 
-    def _put(self, name: str, media_type: str, data: bytes, digest: Digest) -> bool:
-        """Keeps a manifest under its digest or a tag. Whether the registry lists it with its subject."""
+    def _put(self, name: str, descriptor: Descriptor, data: bytes) -> None:
+        """Keeps a manifest under its digest or a tag, and sees that it is listed with its subject."""
+        digest = descriptor.checked_digest
+        if not digest.matches(data) or len(data) != descriptor.size:
+            raise HostileInputError(f"{self.name}: a manifest is not the one that was announced: {digest.short}")
+        knows_subject = self._send(name, descriptor.media_type, data, digest)
+        value = parse_manifest(data, name=f"the manifest {digest.short}")
+        if value.subject is not None and not knows_subject:
+            self._add_to_fallback(value.subject.checked_digest, descriptor, value)
+
+    def _send(self, name: str, media_type: str, data: bytes, digest: Digest) -> bool:
+        """Whether the registry lists the manifest with its subject."""
         try:
             with self._host.open(
                 f"manifests/{name}",
@@ -227,16 +223,6 @@ class RegistrySink:
             raise OutOfReachError(f"the registry takes no manifest for {self.name}", hint="check the name") from None
         except OutOfReachError as error:
             raise self._host.refused(error, self.name) from None
-
-    def _read_back(self, digest: Digest) -> bytes:
-        path = f"manifests/{digest}"
-        try:
-            data = b"".join(_bounded(_read(self._host, path, _ACCEPT, 0, self._scopes), self.name))
-        except OutOfReachError as error:
-            raise _failure(self._host, error, f"the manifest {digest.short} of {self.name}") from None
-        if not digest.matches(data):
-            raise HostileInputError(f"{self.name}: the registry's manifest does not have the digest {digest.short}")
-        return data
 
     def _add_to_fallback(self, subject: Digest, descriptor: Descriptor, value: Manifest | Index) -> None:
         """Lists a manifest under its subject's tag, for registries without a referrers API."""
@@ -261,7 +247,7 @@ class RegistrySink:
             listed = document.get("manifests")
             document["manifests"] = [*(listed if isinstance(listed, list) else ()), entry]
             data = msgspec.json.encode(document)
-            self._put(_fallback_tag(subject), OCI_INDEX, data, Digest.of(data))
+            self._send(_fallback_tag(subject), OCI_INDEX, data, Digest.of(data))
 
 
 def default_registries() -> Registries:

@@ -68,8 +68,8 @@ class Sink(Protocol):
         """Keeps a manifest or index under its digest."""
         ...
 
-    def finish(self, top: Descriptor) -> None:
-        """Lets the sink's own name stand for `top`."""
+    def finish(self, top: Descriptor, data: bytes) -> None:
+        """Keeps the manifest or index that the image begins with, and lets the sink's own name stand for it."""
         ...
 
     def close(self) -> None:
