@@ -123,6 +123,24 @@ def test_a_whiteout_lands_where_a_link_leads() -> None:
     assert paths(lower, (member("lib/.wh..wh..opq"),)) == ["lib", "usr", "usr/lib"]
 
 
+def test_what_aufs_kept_is_no_part_of_the_tree() -> None:
+    kept = (
+        member(".wh..wh.aufs"),
+        member(".wh..wh.orph", kind=DIRECTORY),
+        member(".wh..wh.orph/.wh.a"),
+        member(".wh..wh.plnk", kind=DIRECTORY),
+        member(".wh..wh.plnk/7.1", b"linked"),
+    )
+    found = stack((member("a"),), (*kept, member("d/b", kind=HARD, link=".wh..wh.plnk/7.1")))
+    assert [each.path for each in found.tree] == ["a", "d", "d/b"]
+    entry = found.tree.get("d/b")
+    assert entry is not None
+    assert (entry.type, entry.size, entry.spool) == (FileType.FILE, 6, "layer 1")
+    assert found.changes[1].added == ("d", "d/b")
+    assert "b leads to .wh..wh.plnk/8" in refused(kept, (member("b", kind=HARD, link=".wh..wh.plnk/8.1"),))
+    assert "b leads to .wh..wh.plnk/7" in refused(kept, (member("b", kind=HARD, link=".wh..wh.plnk/7.1"),))
+
+
 @pytest.mark.parametrize("name", [".wh.", ".wh..", ".wh...", "d/.wh."])
 def test_a_whiteout_of_no_name_hides_not_the_whole_root(name: str) -> None:
     assert "hides no name" in refused((member("a"), member("d/x")), (member(name),))

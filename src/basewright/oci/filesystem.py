@@ -12,6 +12,10 @@ from basewright.oci.tree import Entry, FileType, Tree, directory
 
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
+_AUFS = ".wh..wh."
+"""aufs kept books in the root under such names: no part of the tree for docker, containerd and podman."""
+_AUFS_LINKED = ".wh..wh.plnk"
+"""A folder of them, with what hard links of the same layer lead to."""
 _MAX_HOPS = 40
 
 
@@ -115,19 +119,31 @@ class _Stack:
         """The names in every folder, kept from when a folder is hidden first: most images hide none."""
         self._landed: dict[str, str] = {}
         """Folder → where its names land, there by now; forgotten when anything but a file goes."""
+        self._aufs_linked: dict[str, Entry] = {}
+        """The files of the layer at hand that only hard links show, by their last names, as the engines do."""
 
     def put(self, layer: Sequence[Entry]) -> LayerChanges:
         """Whiteouts first: they hide lower layers only, wherever they stand in their own."""
         self._layer += 1
         self._before = {} if self.entries else None
+        self._aufs_linked.clear()
         for entry in layer:
-            if _WHITEOUT in entry.path and (name := entry.path.rpartition("/")[2]).startswith(_WHITEOUT):
-                self._hide(entry.path, name)
+            if _WHITEOUT in entry.path:
+                self._mark(entry)
         self._landed.clear()  # whiteouts look where nothing may be yet
         for entry in layer:
-            if entry.path and not (_WHITEOUT in entry.path and entry.path.rpartition("/")[2].startswith(_WHITEOUT)):
+            if entry.path and not (_WHITEOUT in entry.path and _is_marker(entry.path)):
                 self._place(entry)
         return self._changes()
+
+    def _mark(self, entry: Entry) -> None:
+        """Obeys a whiteout; an entry that is none, though it looks a little like one, is passed over."""
+        name = entry.path.rpartition("/")[2]
+        if not entry.path.startswith(_AUFS) or entry.path == _OPAQUE:
+            if name.startswith(_WHITEOUT):
+                self._hide(entry.path, name)
+        elif entry.path.startswith(_AUFS_LINKED) and entry.is_file:
+            self._aufs_linked[name] = entry
 
     def _changes(self) -> LayerChanges:
         if self._before is None:
@@ -199,7 +215,12 @@ class _Stack:
         """Puts an entry over what is there."""
         path = self._through_links(entry.path)
         content = None
-        if entry.type is FileType.HARDLINK:
+        if entry.type is FileType.HARDLINK and entry.link.startswith(_AUFS_LINKED):
+            found = self._aufs_linked.get(entry.link.rpartition("/")[2])
+            if found is None:
+                raise HostileInputError(f"the hard link {entry.path} leads to {entry.link}, which is no file there")
+            entry = found
+        elif entry.type is FileType.HARDLINK:
             target = self._through_links(entry.link)
             found = self.entries.get(target)
             if found is None or found.is_directory or target.startswith(path + "/"):
@@ -275,6 +296,11 @@ class _Stack:
             here = "" if entry.link.startswith("/") else here
             todo.extend(entry.link.split("/")[::-1])
         return here
+
+
+def _is_marker(path: str) -> bool:
+    """Whether an entry is nothing by itself: a whiteout, or what aufs kept."""
+    return path.startswith(_AUFS) or path.rpartition("/")[2].startswith(_WHITEOUT)
 
 
 def _is_same_folder(before: Entry, now: Entry) -> bool:
