@@ -44,6 +44,7 @@ AMD64 = parse_platform("linux/amd64")
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 REF_NAME = "org.opencontainers.image.ref.name"
+ATTESTED = "its attestations (provenance, SBOM)"
 
 
 def copy(
@@ -137,7 +138,7 @@ def test_one_platform_of_several(tmp_path: Path) -> None:
     done, _ = copy(laid_out(tmp_path / "in", top, contents), folder(tmp_path / "out"), platform=parse_platform("arm64"))
     arm = make_image(TAR, architecture="arm64")
     assert (done.digest, blobs(tmp_path / "out")) == (sha256(arm.manifest_bytes), arm.blobs)
-    assert done.lost == ("the platforms other than linux/arm64",)
+    assert done.lost == ("the platforms other than linux/arm64", ATTESTED)
     with pytest.raises(InputError, match="no image for linux/s390x") as caught:
         copy(LayoutSource(tmp_path / "in"), folder(tmp_path / "none"), platform=parse_platform("s390x"))
     assert caught.value.hint == "its platforms: linux/amd64, linux/arm64"
@@ -365,6 +366,23 @@ def test_what_a_docker_archive_says_of_other_platforms(tmp_path: Path) -> None:
     for platform, lost in ((None, True), (AMD64, False)):
         done, _ = copy(source, DockerArchiveSink(tmp_path / "x.tar", names=()), platform=platform)
         assert any("the platforms linux/" in each for each in done.lost) is lost
+
+
+@pytest.mark.parametrize("about", ["it", "another", "nobody says"])
+@pytest.mark.parametrize("platform", [None, AMD64])
+def test_attestations_that_stay_behind_are_told(tmp_path: Path, platform: ImagePlatform | None, about: str) -> None:
+    image, attestation = make_image(TAR), make_image(OTHER)
+    subject = {"it": sha256(image.manifest_bytes), "another": sha256(b"another")}.get(about)
+    attestation.platform = {"os": "unknown", "architecture": "unknown"}
+    attestation.annotations = {"vnd.docker.reference.type": "attestation-manifest"} if subject else {}
+    attestation.annotations |= {"vnd.docker.reference.digest": subject} if subject else {}
+    top = render_index([image.descriptor(), attestation.descriptor()])
+    source = laid_out(tmp_path / "in", top, image.blobs | attestation.blobs | {sha256(top): top})
+    done, _ = copy(source, DockerArchiveSink(tmp_path / "x.tar", names=()), platform=platform)
+    assert (ATTESTED in done.lost) is (about != "another")
+    assert not any("platforms" in each for each in done.lost)
+    done, _ = copy(source, folder(tmp_path / "out"), platform=platform)
+    assert done.lost == ((ATTESTED,) if platform and about != "another" else ())
 
 
 def test_a_config_that_lies_about_its_layers(tmp_path: Path) -> None:

@@ -18,12 +18,18 @@ from basewright.oci.manifest import (
     Manifest,
     parse_manifest,
 )
-from basewright.oci.platform import host_platform, is_unknown
-from basewright.oci.resolution import ATTESTATION, MAX_DEPTH, MAX_MANIFESTS, Resolved, image_layers, read_child, resolve
+from basewright.oci.platform import host_platform
+from basewright.oci.resolution import (
+    MAX_DEPTH,
+    MAX_MANIFESTS,
+    Resolved,
+    image_layers,
+    is_attestation,
+    read_child,
+    resolve,
+)
 from basewright.oci.span import checked
-from basewright.oci.transports.layout_archive import ArchiveSink
-from basewright.oci.transports.made import MadeSource, PackedSource
-from basewright.oci.transports.transport import Sink, Source
+from basewright.oci.transports.transport import OrderedSink, Sink, Source, UnpackedSource
 from basewright.parallel import map_parallel
 from basewright.progress import Progress
 
@@ -57,10 +63,10 @@ def copy_image(
     OutOfReachError.
     """
     with ExitStack() as stack:
-        if isinstance(source, MadeSource) and sink.keeps_manifests:
+        if isinstance(source, UnpackedSource) and sink.keeps_manifests:
             scratch = ScratchFolder()
             stack.callback(scratch.close)
-            source = PackedSource(source, BlobStore(scratch.path), progress=progress)
+            source = source.packed(BlobStore(scratch.path), progress=progress)
         copy = _Copy(source, sink, progress=progress, notice=notice)
         if not sink.keeps_manifests:
             return copy.reduced(platform or host_platform(), asked=platform is not None, referrers=referrers)
@@ -104,8 +110,8 @@ class _Copy:
     def _top(self, platform: ImagePlatform | None) -> tuple[_Item, tuple[str, ...]]:
         if platform is not None:
             found = resolve(self._source, platform=platform)
-            lost = () if found.top_digest == found.manifest_digest else (f"the platforms other than {found.platform}",)
-            return _item_of(found), lost
+            others = (f"the platforms other than {found.platform}",) if _others(found) else ()
+            return _item_of(found), (*others, *_attestations(found))
         data = self._source.manifest(None)
         value = parse_manifest(data, name=f"the manifest of {self._source.name}")
         descriptor = Descriptor(media_type=value.kind, digest=Digest.of(data), size=len(data))
@@ -174,7 +180,7 @@ class _Copy:
         """Copies the blobs that are not there, large ones first; returns bytes copied and bytes that were there."""
         blobs = list(self._blobs.values())
         sink, source = self._sink, self._source
-        if isinstance(sink, ArchiveSink):
+        if isinstance(sink, OrderedSink):
             sink.place([*blobs, *(each.descriptor for each in self._items.values())])
         there = map_parallel(lambda each: sink.has(each, source=source), blobs, workers=PARALLEL_BLOBS)
         missing = [each for each, has in zip(blobs, there, strict=True) if not has]
@@ -212,35 +218,31 @@ class _Copy:
         )
 
     def _lost(self, found: Resolved, *, asked: bool, referrers: bool) -> Iterator[str]:
-        if isinstance(self._source, MadeSource):
+        if isinstance(self._source, UnpackedSource):
             return
         yield f"the manifest {found.manifest_digest} (the image's id {Digest.of(found.config_bytes)} stays)"
         if any(each.media_type.endswith(("gzip", "zstd")) for each in found.manifest.layers):
             yield "the compression of its layers"
         if found.manifest.annotations or any(each.annotations for each in found.manifest.layers):
             yield "its annotations"
-        if found.top_digest != found.manifest_digest:
-            others = [] if asked else _other_platforms(self._source, found)
-            if others:
-                yield f"the platforms {', '.join(others)}"
+        others = sorted({str(each.platform) for each in _others(found) if each.platform is not None})
+        if others and not asked:
+            yield f"the platforms {', '.join(others)}"
+        yield from _attestations(found)
         if referrers and self._source.referrers(found.manifest_digest):
             yield "what refers to it"
 
 
-def _other_platforms(source: Source, found: Resolved) -> Sequence[str]:
-    index = parse_manifest(source.manifest(None), name=f"the manifest of {source.name}")
-    if not isinstance(index, Index):
-        return ()
-    return sorted(
-        {
-            str(each.platform)
-            for each in index.manifests
-            if each.platform is not None
-            and each.digest != found.manifest_digest
-            and not is_unknown(each.platform)
-            and ATTESTATION not in each.annotations
-        }
-    )
+def _others(found: Resolved) -> Sequence[Descriptor]:
+    """The images beside the one that was found."""
+    listed = found.top.manifests if isinstance(found.top, Index) else ()
+    return [each for each in listed if each.digest != found.manifest_digest and not is_attestation(each)]
+
+
+def _attestations(found: Resolved) -> Iterator[str]:
+    listed = found.top.manifests if isinstance(found.top, Index) else ()
+    if any(is_attestation(each, found.manifest_digest) for each in listed):
+        yield "its attestations (provenance, SBOM)"
 
 
 def _item_of(found: Resolved) -> _Item:

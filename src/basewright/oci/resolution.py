@@ -27,13 +27,15 @@ from basewright.oci.transports.transport import Source
 MAX_DEPTH = 8
 MAX_MANIFESTS = 1000
 """How many manifests of one name are looked at."""
-ATTESTATION = "vnd.docker.reference.type"
+_ATTESTATION = "vnd.docker.reference.type"
+_ATTESTED = "vnd.docker.reference.digest"
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     """What a name stands for: the digest of its index (or manifest), and for one platform the manifest and config."""
 
     top_digest: Digest
+    top: Manifest | Index
     manifest_digest: Digest
     manifest_bytes: bytes
     manifest: Manifest
@@ -76,7 +78,7 @@ class _Resolution:
         name = self._source.name
         value = parse_manifest(top, name=f"the manifest of {name}")
         if isinstance(value, Manifest):
-            return self._checked(Digest.of(top), Digest.of(top), top, value, None, lone)
+            return self._checked((Digest.of(top), value), Digest.of(top), top, value, None, lone)
         offers = list(self._offers(value, (Digest.of(top),)))
         chosen = nearest(self._platform, ((each.platform, each.descriptor) for each in offers))
         there = {str(each.platform): each.descriptor for each in reversed(offers)}
@@ -90,14 +92,14 @@ class _Resolution:
         data, manifest = read_child(self._source, chosen)
         if not isinstance(manifest, Manifest):
             raise HostileInputError(f"{name}: the manifest {chosen.checked_digest.short} is an index")
-        return self._checked(Digest.of(top), chosen.checked_digest, data, manifest, chosen.platform, lone)
+        return self._checked((Digest.of(top), value), chosen.checked_digest, data, manifest, chosen.platform, lone)
 
     def _offers(self, index: Index, above: tuple[Digest, ...]) -> Iterator[_Offer]:
         """Everything in an index that could be run, indexes in it looked into where they are for this platform."""
         if len(above) > MAX_DEPTH:
             raise HostileInputError(f"{self._source.name} nests its indexes deeper than {MAX_DEPTH}")
         for each in index.manifests:
-            if ATTESTATION in each.annotations or each.artifact_type or (each.platform and is_unknown(each.platform)):
+            if is_attestation(each) or each.artifact_type:
                 continue
             fits = each.platform is None or distance(self._platform, each.platform) is not None
             if each.media_type in INDEX_TYPES and fits:
@@ -134,7 +136,13 @@ class _Resolution:
             raise HostileInputError(f"{self._source.name} has more than {MAX_MANIFESTS:,} manifests to look at")
 
     def _checked(
-        self, top: Digest, digest: Digest, data: bytes, manifest: Manifest, told: ImagePlatform | None, lone: bool
+        self,
+        top: tuple[Digest, Manifest | Index],
+        digest: Digest,
+        data: bytes,
+        manifest: Manifest,
+        told: ImagePlatform | None,
+        lone: bool,
     ) -> Resolved:
         """The image, once its config agrees with what its index says and (unless `lone`) with what was asked for."""
         name = self._source.name
@@ -150,7 +158,8 @@ class _Resolution:
                 hint="" if is_unknown(own) else f"its platforms: {platform}",
             )
         return Resolved(
-            top_digest=top,
+            top_digest=top[0],
+            top=top[1],
             manifest_digest=digest,
             manifest_bytes=data,
             manifest=manifest,
@@ -159,6 +168,16 @@ class _Resolution:
             platform=normalize(platform),
             fits=fits,
         )
+
+
+def is_attestation(listed: Descriptor, subject: Digest | None = None) -> bool:
+    """Whether an index's entry is what BuildKit says of an image, of `subject` where that is given.
+
+    https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md
+    """
+    if _ATTESTATION not in listed.annotations and not (listed.platform and is_unknown(listed.platform)):
+        return False
+    return subject is None or listed.annotations.get(_ATTESTED, subject) == subject
 
 
 def _platform(config: ImageConfig) -> ImagePlatform:

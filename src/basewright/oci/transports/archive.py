@@ -9,7 +9,7 @@ from basewright.oci.image import Image
 from basewright.oci.manifest import ImagePlatform
 from basewright.oci.pull import pull_image
 from basewright.oci.transports.catalog import DockerArchiveName, LayoutName, OciArchiveName, open_file, recognise
-from basewright.oci.transports.made import MadeSource, PackedSource
+from basewright.oci.transports.transport import UnpackedSource
 
 
 def read_archive(
@@ -24,5 +24,5 @@ def read_archive(
     if tag is not None and isinstance(name, LayoutName | OciArchiveName | DockerArchiveName):
         name = msgspec.structs.replace(name, tag=tag)
     with open_file(name, platform=platform, created=created) as opened:
-        source = PackedSource(opened, store, progress=lambda text: None) if isinstance(opened, MadeSource) else opened
+        source = opened.packed(store, progress=lambda text: None) if isinstance(opened, UnpackedSource) else opened
         return pull_image(source, store, platform=platform)

@@ -23,7 +23,7 @@ from basewright.oci.manifest import (
     parse_manifest,
     render_json,
 )
-from basewright.oci.resolution import ATTESTATION, read_child
+from basewright.oci.resolution import is_attestation, read_child
 from basewright.oci.span import Span, tar_places
 
 LAYOUT_VERSION = "1.0.0"
@@ -214,7 +214,7 @@ def _images(index: Index) -> list[Descriptor]:
         each
         for each in index.manifests
         if not each.artifact_type
-        and ATTESTATION not in each.annotations
+        and not is_attestation(each)
         and not _REFERRERS_TAG.match(each.annotations.get(REF_NAME, ""))
     ]
     return found or list(index.manifests)

@@ -24,6 +24,7 @@ from basewright.oci.manifest import (
 )
 from basewright.oci.span import Span
 from basewright.oci.stream import gzip_stream, inflate
+from basewright.oci.transports.transport import Source
 from basewright.progress import Progress
 
 _HEAD_BYTES = 6
@@ -85,9 +86,12 @@ class MadeSource(ABC):
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
         return ()
 
+    def packed(self, store: BlobStore, *, progress: Progress) -> Source:
+        return _Packed(self, store, progress=progress)
 
-class PackedSource(MadeSource):
-    """The same image with its layers packed as they are pulled: gzip stays, anything else is packed into `store`."""
+
+class _Packed(MadeSource):
+    """As `UnpackedSource` says: gzip stays, anything else is packed into `store`."""
 
     def __init__(
         self, source: MadeSource, store: BlobStore, *, progress: Progress, limits: LayerLimits = LayerLimits()

@@ -3,11 +3,13 @@
 Names are containers/image's: https://github.com/containers/image/blob/main/docs/containers-transports.5.md
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
+from basewright.oci.blob import BlobStore
 from basewright.oci.digest import Digest
 from basewright.oci.manifest import Descriptor
+from basewright.progress import Progress
 
 
 class Source(Protocol):
@@ -38,6 +40,15 @@ class LocalSource(Protocol):
     def require(self, descriptor: Descriptor) -> None:
         """Raises InputError, HostileInputError where a blob is not there, no regular file or of another size; reads
         nothing of it."""
+        ...
+
+
+@runtime_checkable
+class UnpackedSource(Protocol):
+    """A source that has no manifests, and makes one of what it finds."""
+
+    def packed(self, store: BlobStore, *, progress: Progress) -> Source:
+        """The same image with its layers packed as they are pulled; `store` holds those that were not."""
         ...
 
 
@@ -74,4 +85,13 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Lets go of what is held; what was not finished is undone where the sink can."""
+        ...
+
+
+@runtime_checkable
+class OrderedSink(Protocol):
+    """A sink that keeps one thing behind the other, and is the same each time where it knows the order."""
+
+    def place(self, descriptors: Sequence[Descriptor]) -> None:
+        """Blobs and manifests will come, and are to stand in this order."""
         ...
