@@ -3,16 +3,15 @@ Hub in the user's settings, with look-alikes under the same names."""
 
 import datetime
 import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.client import HTTPResponse
 from pathlib import Path
 from urllib.request import ProxyHandler, Request, build_opener
 
 import msgspec
 import pytest
+from tests.doubles.docker_registry import docker_registry
 from tests.doubles.look_alikes import FULL, SLIM, alpine_image, python_image
 from tests.doubles.project import Outcome, Project, candidate
 from tests.doubles.small_service import GO_SOURCE
@@ -41,39 +40,20 @@ class Registry:
     """Debian's docker-registry over a folder; it can be taken away and brought back at the same port."""
 
     def __init__(self, folder: Path) -> None:
-        program = shutil.which("docker-registry")
-        if program is None:
-            pytest.skip("docker-registry is not installed")
-        folder.mkdir()
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            self.host = f"127.0.0.1:{listener.getsockname()[1]}"
-        (folder / "config.yml").write_text(
-            f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder}/data}}}}\n"
-            f"http: {{addr: '{self.host}'}}\n"
-        )
-        self._command = [program, "serve", str(folder / "config.yml")]
-        self._log = folder / "log"
-        self._child: subprocess.Popen[bytes] | None = None
+        self.host = ""
+        self._folder = folder
+        self._running: ExitStack | None = None
 
     def start(self) -> None:
-        if self._child is not None:
-            return
-        with self._log.open("ab") as log:
-            self._child = subprocess.Popen(self._command, stdout=log, stderr=log)
-        host, _, port = self.host.partition(":")
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex((host, int(port))) == 0:
-                    return
-            time.sleep(0.05)
-        pytest.fail(self._log.read_text())
+        if self._running is None:
+            self._running = ExitStack()
+            port = int(self.host.partition(":")[2] or 0)
+            self.host = self._running.enter_context(docker_registry(self._folder, port=port))
 
     def stop(self) -> None:
-        if self._child is not None:
-            self._child.kill()
-            self._child.wait()
-            self._child = None
+        if self._running is not None:
+            self._running.close()
+            self._running = None
 
     def push(self, tag: str, image: Image) -> None:
         """As any client does: config and layers, then the manifest under its tag."""
