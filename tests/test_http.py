@@ -15,7 +15,8 @@ import pytest
 from basewright._http import BrokenOffError, NotFoundError, PooledHttp, RefusedError
 from basewright._url import redact
 from basewright.errors import HostileInputError, InputError, OutOfReachError
-from tests.doubles.registry import Fault, Registry, running_registry
+from tests.doubles.registry import running_registry
+from tests.doubles.registry_state import Fault, Registry
 
 BODY = bytes(range(256)) * 4000
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")

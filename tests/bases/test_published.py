@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from tests.doubles.elf_file import make_elf
 from tests.doubles.image import MadeImage, archive, make_image, member, render_index, sha256
-from tests.doubles.registry import Fault, Registry, running_registry
+from tests.doubles.registry import running_registry
+from tests.doubles.registry_state import Fault, Registry
 from tests.doubles.world import make_world
 
 from basewright.bases.base import BaseImage, UnreachableBase

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 from tests.doubles.image import archive, make_image, member, sha256
-from tests.doubles.registry import Fault, Registry, running_registry
+from tests.doubles.registry import running_registry
+from tests.doubles.registry_state import Fault, Registry
 from tests.doubles.world import NoLogins
 
 from basewright.bases.tags import ASK_SECONDS, ask_tags

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from basewright.oci.transports.registries import Credentials, Registries, RegistrySettings
-from tests.doubles.registry import IDENTITY_TOKEN, PASSWORD, USER
+from tests.doubles.registry_state import IDENTITY_TOKEN, PASSWORD, USER
 
 LOGIN = Credentials(username=USER, password=PASSWORD)
 IDENTITY = Credentials(identity_token=IDENTITY_TOKEN)

@@ -18,7 +18,8 @@ from basewright.oci.transports.registries import Registries
 from basewright.strategy import PublishedBase
 from tests.doubles.evidence import EVALUATED_AT, LOCK, MACHINE, OUT_OF_REACH, RUNNER, failed, seven_candidates, strategy
 from tests.doubles.image import archive, make_image, member
-from tests.doubles.registry import Registry, running_registry
+from tests.doubles.registry import running_registry
+from tests.doubles.registry_state import Registry
 from tests.doubles.world import NoLogins
 
 SLIM = "python:3.13-slim"

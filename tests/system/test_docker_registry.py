@@ -12,7 +12,7 @@ import pytest
 from tests.doubles.docker_registry import docker_registry, make_certificate
 from tests.doubles.image import archive, as_json, lay_out, make_image, member, render_index, sha256
 from tests.doubles.logins import registries
-from tests.doubles.registry import PASSWORD, USER
+from tests.doubles.registry_state import PASSWORD, USER
 
 from basewright._http import PooledHttp
 from basewright.errors import ExitCode, InputError, OutOfReachError

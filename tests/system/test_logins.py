@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from tests.doubles.registry import PASSWORD, USER, Registry, running_registry
+from tests.doubles.registry import running_registry
+from tests.doubles.registry_state import PASSWORD, USER, Registry
 
 from basewright._process import HostProcess
 from basewright.oci.transports.credentials import DockerKeychain

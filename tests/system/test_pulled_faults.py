@@ -6,7 +6,8 @@ import pytest
 from tests.doubles.elf_file import make_elf
 from tests.doubles.image import archive, make_image, member, sha256
 from tests.doubles.project import Outcome, Project, candidate
-from tests.doubles.registry import Fault, Registry, running_registry
+from tests.doubles.registry import running_registry
+from tests.doubles.registry_state import Fault, Registry
 
 IMAGE = make_image(archive(member("etc/os-release", b"ID=debian\nVERSION_ID=13\n")))
 LAYER = f"/blobs/{sha256(IMAGE.layers[0])}"

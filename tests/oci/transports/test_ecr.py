@@ -34,7 +34,7 @@ class Logins:
 @pytest.fixture
 def ecr(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Ecr]:
     """The endpoint, and an AWS that knows one user by the environment."""
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {
         "HOME": str(tmp_path),

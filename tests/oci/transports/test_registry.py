@@ -16,17 +16,12 @@ from basewright.oci.reference import parse_reference
 from basewright.oci.transports.registry import RegistrySource
 from tests.doubles.image import archive, as_json, make_image, member, render_index, sha256
 from tests.doubles.logins import registries
-from tests.doubles.registry import PASSWORD, USER, Fault, Registry, running_registry
+from tests.doubles.registry import running_registry
+from tests.doubles.registry_state import PASSWORD, USER, Fault, Registry
 
 NOISE = bytes(range(256)) * 4000
 MADE = make_image(archive(member("a", NOISE)), packing="tar")
 LAYER = sha256(MADE.layers[0])
-
-
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

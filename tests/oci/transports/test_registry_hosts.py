@@ -20,18 +20,13 @@ from basewright.oci.transports.registry import RegistrySource
 from tests.doubles.docker_registry import make_certificate
 from tests.doubles.image import archive, as_json, make_image, member, sha256
 from tests.doubles.logins import IDENTITY, LOGIN, OneLogin, registries
-from tests.doubles.registry import IDENTITY_TOKEN, PASSWORD, USER, Fault, Registry, running_registry
+from tests.doubles.registry import running_registry
+from tests.doubles.registry_state import IDENTITY_TOKEN, PASSWORD, USER, Fault, Registry
 
 NOISE = bytes(range(256)) * 4000
 MADE = make_image(archive(member("a", NOISE)), packing="tar")
 LAYER = sha256(MADE.layers[0])
 DIGEST = sha256(MADE.manifest_bytes)
-
-
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy", "HTTPS_PROXY", "SSL_CERT_FILE"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
