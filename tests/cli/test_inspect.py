@@ -11,6 +11,7 @@ from basewright.cli.main import main
 from basewright.errors import ExitCode
 from tests.doubles.elf_file import make_elf
 from tests.doubles.image import archive, lay_out, make_image, member, pack_folder
+from tests.doubles.registry import running_registry
 
 FILES = (member("etc", kind=b"5"), member("etc/a", b"1" * 100), member("etc/b", b"22"))
 UPPER = (member("etc/a", b"3" * 10), member("etc/.wh.b"), member("srv/run", b"r", mode=0o755))
@@ -27,6 +28,19 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
     return lay_out(tmp_path / "image", make_image(archive(*FILES), archive(*UPPER)))
+
+
+def test_a_layout_that_is_not_asked_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with running_registry() as registry:
+        name = f"{registry.host}/x:1"
+        lay_out(Path(name.partition(":")[0]), make_image(archive(*FILES)))
+        registry.login = "basic"
+        for words in (("inspect", name), ("copy", f"oci:{name.partition(':')[0]}", name), ("copy", name, "oci:new")):
+            assert main([*words]) != ExitCode.PASS
+            assert f"{name} names an image in a registry; what is here is oci:{name}\n" in capsys.readouterr().err
 
 
 def document(capsys: pytest.CaptureFixture[str], *words: object) -> dict[str, object]:

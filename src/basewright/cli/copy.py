@@ -32,10 +32,12 @@ def command(
     All platforms are copied, and the tag is kept where DST names none. A docker-archive or an engine takes one
     platform, this machine's unless --platform says otherwise; what it cannot keep is said.
     """
-    from basewright.oci.transports.catalog import parse_name, parse_target
+    from basewright.oci.transports.catalog import parse_name, parse_target, told_apart
 
     with Talk(quiet=quiet, verbose=verbose) as talk:
         world = world_of(talk)
+        for word in filter(None, map(told_apart, (source, target))):
+            talk.notice(word)
         copied = _copy(
             parse_name(source),
             parse_target(target),

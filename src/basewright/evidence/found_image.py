@@ -10,7 +10,7 @@ from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.manifest import ImagePlatform
 from basewright.oci.platform import host_platform, parse_platform
 from basewright.oci.resolution import Resolved, resolve, resolve_any
-from basewright.oci.transports.catalog import open_source, parse_name
+from basewright.oci.transports.catalog import open_source, parse_name, told_apart
 from basewright.oci.transports.transport import LocalSource, Source
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def find_named_image(text: str, world: "World", *, platform: str | None) -> Iter
     InputError, HostileInputError, OutOfReachError."""
     wanted = host_platform() if platform is None else parse_platform(platform)
     name = parse_name(text)
+    if word := told_apart(text):
+        world.notice(word)
     with open_source(name, world.doors, platform=wanted) as source:
         resolved = (resolve_any if platform is None else resolve)(source, platform=wanted)
         _require_layers(source, resolved)

@@ -18,6 +18,7 @@ from basewright.oci.transports.catalog import (
     open_file,
     parse_name,
     parse_target,
+    told_apart,
 )
 from basewright.oci.transports.layout import LayoutSource
 from tests.doubles.image import archive, lay_out, make_image, member, pack_folder, render_index, sha256
@@ -93,6 +94,27 @@ def test_a_folder_that_is_no_layout_may_be_meant_as_a_name(tmp_path: Path, monke
     os.mkfifo("pipe")
     with pytest.raises(InputError, match="neither a folder nor a regular file"):
         parse_name("pipe")
+
+
+def test_a_word_on_what_looks_like_a_path_and_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lay_out(Path("layout"), make_image(ROOT))
+    pack_folder(Path("layout"), Path("packed.tar"))
+    Path("root").write_bytes(ROOT)
+    Path("empty").mkdir()
+    Path("python").mkdir()
+    Path("python", "main.py").touch()
+    words = {
+        "layout:v1": "oci:layout:v1",
+        "layout:a/b:1": "oci:layout:a/b:1",
+        f"layout@{DIGEST}": f"oci:layout@{DIGEST}",
+        "packed.tar:v1": "oci-archive:packed.tar:v1",
+        "empty:v1": "oci:empty:v1",
+    }
+    for text, place in words.items():
+        assert told_apart(text) == f"{text} names an image in a registry; what is here is {place}"
+    for text in ("layout", "./layout:v1", "oci:layout:v1", "docker://layout:v1", "python:3.13", "root:1", "none:1"):
+        assert told_apart(text) == ""
 
 
 def test_targets_that_do_not_exist_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,6 +135,21 @@ def parse_target(text: str) -> ImageName:
     return kind(path=where.expanduser(), tag=tag, digest=digest)
 
 
+def told_apart(text: str) -> str:
+    """A word on `layout:v1`, which names an image in a registry whatever `layout` is here; empty where no image or
+    empty folder stands in front of the colon."""
+    prefix, colon, _ = text.partition(":")
+    if not colon or prefix in _PREFIXES or text.startswith(_PATH_STARTS) or _exists(Path(text)):
+        return ""
+    try:
+        where, tag, digest = _split(text)
+        is_empty = where.is_dir() and not any(where.iterdir())
+        meant = _named(LayoutName(path=where) if is_empty else recognise(where), tag, digest)
+    except (InputError, OSError):
+        return ""
+    return f"{text} names an image in a registry; what is here is {meant}"
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists() or path.is_symlink()
