@@ -47,25 +47,21 @@ def test_another_repository_is_not_an_official_image(reference: str) -> None:
     assert tag_history(reference) is None
 
 
-def test_the_table_says_which_tag_stood_for_which_when() -> None:
+def test_the_history_says_which_tag_stood_for_which_when() -> None:
     history = tag_history("python:3.13-slim")
     assert history is not None
-    at_the_time = [
-        each for each in history.periods if each.until and each.since <= datetime.date(2025, 6, 6) < each.until
-    ]
-    assert [each.alias for each in at_the_time] == ["3.13.4-slim-bookworm"]
-    assert history.periods[-1].alias == "3.13.15-slim-trixie"
-    assert history.periods[-1].until is None
-    first_on_trixie = next(each for each in history.periods if each.alias.endswith("trixie"))
-    assert first_on_trixie.since == datetime.date(2025, 8, 12)
+    aliases = [alias for day, alias in history.changes if day <= datetime.date(2025, 6, 6)]
+    assert aliases[-1] == "3.13.4-slim-bookworm"
+    assert history.changes[-1][1] == "3.13.15-slim-trixie"
+    assert history.superseded is None and history.removed is None
+    first_on_trixie = next(day for day, alias in history.changes if alias.endswith("trixie"))
+    assert first_on_trixie == datetime.date(2025, 8, 12)
 
 
-def test_periods_follow_each_other_without_a_hole() -> None:
+def test_a_tag_that_the_library_dropped_has_its_day() -> None:
     history = tag_history("alpine:3.18")
     assert history is not None
-    ends = [each.until for each in history.periods]
-    assert ends[:-1] == [each.since for each in history.periods[1:]]
-    assert ends[-1] == datetime.date(2025, 5, 30)
+    assert history.removed == datetime.date(2025, 5, 30)
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ import pytest
 
 from basewright._http import PooledHttp
 from basewright._process import HostProcess
-from basewright.apps.app import AppLayers, AppTarget
-from basewright.apps.go import GoApplication, build_go, go_application, is_current, resolve_go
+from basewright.apps.app import AppLayers
+from basewright.apps.go import GoApplication, go_application, is_current, resolve_go
 from basewright.apps.go_command import find_go
 from basewright.ecosystems.golang import parse_go_binary
 from basewright.errors import BuildFailedError, InputError, OutOfReachError
-from basewright.facts import RequirementFact, RuntimeFacts
+from basewright.facts import RequirementFact
 from basewright.lock import LockedGo
 from basewright.strategy import Candidate, GoApp, Platform, ScratchBase
 
@@ -82,19 +82,15 @@ def with_hash(root: Path) -> Path:
 def build(
     root: Path, locked: LockedGo, cache: Path, *, platform: Platform = Platform.LINUX_AMD64, package: str | None = None
 ) -> AppLayers:
-    target = AppTarget(platform=platform, runtime=RuntimeFacts(), base_tree=None, compile_bytecode=None)
-    return build_go(root, candidate(package), locked, target, process=_PROCESS, cache=cache, progress=lambda text: None)
+    made = application(root, locked, cache, platform=platform, package=package)
+    return made.layers(made.compile())
 
 
-def application(root: Path, locked: LockedGo, cache: Path) -> GoApplication:
+def application(
+    root: Path, locked: LockedGo, cache: Path, *, platform: Platform = Platform.LINUX_AMD64, package: str | None = None
+) -> GoApplication:
     return go_application(
-        root,
-        candidate(),
-        locked,
-        Platform.LINUX_AMD64,
-        process=_PROCESS,
-        cache=cache,
-        progress=lambda text: None,
+        root, candidate(package), locked, platform, process=_PROCESS, cache=cache, progress=lambda text: None
     )
 
 

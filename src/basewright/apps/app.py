@@ -44,5 +44,3 @@ class AppLayers(msgspec.Struct, frozen=True, kw_only=True):
     env: dict[str, str]
     packages: PackageFacts
     notes: tuple[str, ...] = ()
-    sources_compiled: int | None = None
-    """How many `.py` files there were bytecode for; None where bytecode is not part of the image."""

@@ -16,7 +16,7 @@ import msgspec
 from basewright._disk import disk_error
 from basewright._http import Http
 from basewright._process import Completed, Process
-from basewright.apps.app import AppLayers, AppTarget
+from basewright.apps.app import AppLayers
 from basewright.apps.go_binary import binary_name, check_binary
 from basewright.apps.go_command import GoCache, GoCommand, build_environment, find_go
 from basewright.apps.go_edit import edit_application, edit_dependency
@@ -132,27 +132,6 @@ def _check_toolchain(locked: LockedGo, module: GoModuleFolder, where: str) -> No
             f"{where}: go.mod asks for Go {least} or newer, the toolchain is {version}",
             hint=f'name a newer one, such as toolchain = "golang:{GoVersion(least).line}-alpine"',
         )
-
-
-def build_go(
-    strategy_directory: Path,
-    candidate: Candidate,
-    locked: LockedGo,
-    target: AppTarget,
-    *,
-    process: Process,
-    cache: Path,
-    progress: Progress,
-) -> AppLayers:
-    """Builds the binary and wraps it: /app/NAME, mode 0755, owned by root. `cache` is basewright's own folder.
-
-    Raises InputError, BuildFailedError (with the last lines of the compiler) or OutOfReachError.
-    """
-    application = go_application(
-        strategy_directory, candidate, locked, target.platform, process=process, cache=cache, progress=progress
-    )
-    progress(f"compiling {application.name} with Go {locked.toolchain} for {target.platform}")
-    return application.layers(application.compile())
 
 
 def go_application(

@@ -1,7 +1,6 @@
 """What the `go` command's own words mean: out of reach, an input to mend, or code that does not compile."""
 
 import re
-from collections.abc import Callable
 
 from basewright._process import Completed
 from basewright.errors import BasewrightError, BuildFailedError, HostileInputError, InputError, OutOfReachError
@@ -64,9 +63,6 @@ def failure(answer: Completed, *, toolchain: str, subject: str) -> BasewrightErr
         if found is not None:
             return found
     return BuildFailedError(f"{subject} does not compile with Go {toolchain}", output=lines[-20:])
-
-
-_Judge = Callable[[str, str], BasewrightError | None]
 
 
 def _system(text: str, toolchain: str) -> BasewrightError | None:

@@ -31,11 +31,9 @@ _MAX_NAMED = 50
 
 
 class PythonTree(msgspec.Struct, frozen=True, kw_only=True):
-    """One layer's files. `sources` and `compiled` count `.py` files and those that bytecode stands for."""
+    """One layer's files, and what is to be said of them."""
 
     tree: Tree
-    sources: int = 0
-    compiled: int = 0
     notes: tuple[str, ...] = ()
 
 
@@ -78,7 +76,6 @@ def build_python(
             ),
         )
     argv = _command(command, target, dependencies.tree, application.tree)
-    compiled = target.compile_bytecode is not None
     return AppLayers(
         dependencies=dependencies.tree,
         application=application.tree,
@@ -88,7 +85,6 @@ def build_python(
         env=python_env(strategy_directory, app),
         packages=facts,
         notes=(*dependencies.notes, *application.notes),
-        sources_compiled=dependencies.compiled + application.compiled if compiled else None,
     )
 
 
@@ -216,7 +212,7 @@ def _with_bytecode(tree: Tree, target: AppTarget, progress: Progress, *, notes: 
         and not entry.path.startswith(_SCRIPTS)
     }
     if target.compile_bytecode is None:
-        return PythonTree(tree=tree, sources=len(sources), notes=notes)
+        return PythonTree(tree=tree, notes=notes)
     progress(f"compiling {len(sources)} Python files")
     compiled = target.compile_bytecode(sources)
     for path in sorted(compiled):
@@ -226,7 +222,7 @@ def _with_bytecode(tree: Tree, target: AppTarget, progress: Progress, *, notes: 
         raise OutOfReachError("the bytecode compiler answered more than it was asked")
     if left_out:
         notes = (*notes, f"{left_out} of {len(sources)} .py files are not valid for Python, and have no bytecode")
-    return PythonTree(tree=tree, sources=len(sources), compiled=len(compiled), notes=notes)
+    return PythonTree(tree=tree, notes=notes)
 
 
 def _command(command: Sequence[str], target: AppTarget, dependencies: Tree, application: Tree) -> tuple[str, ...]:

@@ -31,14 +31,6 @@ class LibraryTag(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.image}:{self.tag}" if self.tag else f"{self.image}@{self.digest}"
 
 
-class TagPeriod(msgspec.Struct, frozen=True, kw_only=True):
-    """From `since` until `until` (None: still, at the date of the data) a tag stood for `alias`, its fullest name."""
-
-    since: datetime.date
-    until: datetime.date | None
-    alias: str
-
-
 class TagHistory(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a tag. `changes` are its own, `base_changes` those of the images that it is built on."""
 
@@ -55,19 +47,6 @@ class TagHistory(msgspec.Struct, frozen=True, kw_only=True):
     """The tag that this one is followed through, where the data hold no history of its own name."""
     estimated: bool = False
     """Put together from the releases of one tag and the base of another, both of which changed with this one."""
-
-    @property
-    def periods(self) -> tuple[TagPeriod, ...]:
-        """The dated table of what the tag stood for, the oldest first."""
-        starts = [
-            (day, alias)
-            for index, (day, alias) in enumerate(self.changes)
-            if index == 0 or self.changes[index - 1][1] != alias
-        ]
-        ends = [day for day, _ in starts[1:]] + [self.superseded or self.removed]
-        return tuple(
-            TagPeriod(since=day, until=end, alias=alias) for (day, alias), end in zip(starts, ends, strict=True)
-        )
 
 
 class _Tag(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
