@@ -11,7 +11,6 @@ from basewright import __version__
 from basewright._disk import check_writable
 from basewright.adr.directory import find_home
 from basewright.adr.record import write_record
-from basewright.bases.base import UnreachableBase
 from basewright.build.dockerfile import render_dockerfile
 from basewright.build.factory import build_all, is_locked, lock_all, lock_for_dockerfile
 from basewright.build.workshop import Workshop
@@ -187,14 +186,12 @@ def build_candidate(
         world.notice(f"no image's own interpreter can compile its bytecode here: {found.why_not}{mend}")
     older = _older_images(strategy) if update_lock else {}
     with Workshop(strategy, lock, world, found.runner, older=older) as workshop:
-        lock_all(workshop, [option])
+        lock_all(workshop, [option], keep_errors=False)
         built = build_all(workshop, [option], keep_errors=False)[name]
         if isinstance(built, Failure):
             raise OutOfReachError(f"{name} cannot be built: {built.reason}", hint=built.hint)
         image = built.assembled.image
-        if image is None:
-            assert isinstance(built.base, UnreachableBase)
-            raise OutOfReachError(f"{name} cannot be built: {built.base.reason}", hint=built.base.hint)
+        assert image is not None  # a base out of reach was raised before
         reference = f"{strategy.service.name}:{name}"
         write_layout(image, output, reference=reference)
         _keep_lock(strategy, workshop.lock, part=True)

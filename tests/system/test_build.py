@@ -310,6 +310,31 @@ def test_what_cannot_be_built_is_one_error(candidate: str, code: int, said: str,
     assert again.files() == before
 
 
+def test_a_base_out_of_reach_is_told_before_go_is_fetched(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project", tmp_path / "cache")
+    strategy = """
+[service]
+name = "served"
+port = 8000
+
+[[candidate]]
+name = "published"
+app = { go = "." }
+base = "registry.invalid/base:1"
+"""
+    project.write(
+        {
+            "basewright.toml": strategy,
+            "go.mod": "module example.com/served\n\ngo 1.24.13\n",
+            "main.go": "package main\n\nfunc main() {}\n",
+        }
+    )
+    seen = project.run("build", "published", "-o", "out.tar")
+    assert seen.code == 3 and "registry.invalid/base:1 could not be asked" in seen.err
+    assert "to download" not in seen.err and not list((tmp_path / "cache").rglob("*.zip"))
+    assert sum(path.stat().st_size for path in (tmp_path / "cache").rglob("*") if path.is_file()) < 1e6
+
+
 def test_a_requirement_without_a_wheel_names_all(again: Project) -> None:
     again.write({"pyproject.toml": FILES["pyproject.toml"].replace('"markupsafe"', '"docopt==0.6.2", "pywin32"')})
     seen = build(again)

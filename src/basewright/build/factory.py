@@ -71,10 +71,11 @@ def _is_locked(strategy: Strategy, option: Option, lock: Lock) -> bool:
     return locked is not None and is_current(strategy.directory, candidate.app, locked, targets=())
 
 
-def lock_all(workshop: Workshop, options: Sequence[Option]) -> None:
+def lock_all(workshop: Workshop, options: Sequence[Option], *, keep_errors: bool = True) -> None:
     """Locks bases and toolchains, brings the bases, then locks requirements for the interpreters that were found.
 
-    Raises InputError before anything is built; what is out of reach makes an option incomplete.
+    Raises InputError before anything is built; what is out of reach makes an option incomplete. Without `keep_errors`
+    a published base that is out of reach is raised, before anything large is fetched.
     """
     _lock_encoders(workshop)
     announce_indexes(workshop, options)
@@ -82,6 +83,8 @@ def lock_all(workshop: Workshop, options: Sequence[Option]) -> None:
     for option in options:
         if isinstance(option.candidate.app, GoApp):
             _attempt(workshop, option, _lock_go)
+    if not keep_errors:
+        _bring_published(workshop, options)
     go_users = [option for option in options if isinstance(option.candidate.app, GoApp)]
     announce_bases(workshop, options, [workshop.lock.go.get(go_key(option.candidate)) for option in go_users])
     works = {go_key(option.candidate): option for option in go_users if option.name not in workshop.failures}
@@ -95,6 +98,16 @@ def lock_all(workshop: Workshop, options: Sequence[Option]) -> None:
             )
         _lock_python(workshop, options)
         announce_wheels(workshop, {option.name: _locked_python(workshop, option) for option in options}, options)
+
+
+def _bring_published(workshop: Workshop, options: Sequence[Option]) -> None:
+    """Raises OutOfReachError: whoever wants this one image hears in a second that its base cannot be had."""
+    published = [option for option in options if isinstance(option.candidate.base, PublishedBase)]
+    workshop.provide(published)
+    for option in published:
+        base = workshop.provision(option).base
+        if isinstance(base, UnreachableBase):
+            raise OutOfReachError(f"{option.name} cannot be built: {base.reason}", hint=base.hint)
 
 
 def _locked_python(workshop: Workshop, option: Option) -> LockedPython | None:
