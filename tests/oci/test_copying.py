@@ -246,6 +246,79 @@ def test_referrers_come_along_where_they_are_asked_for(tmp_path: Path) -> None:
     )
 
 
+def attached(subject: bytes, suffix: str) -> MadeImage:
+    """As cosign attaches it: no subject, and a tag that names one."""
+    made = make_image(archive(member(suffix)))
+    made.platform = None
+    made.annotations = {REF_NAME: sha256(subject).replace(":", "-") + suffix}
+    return made
+
+
+def test_what_cosign_attached_keeps_its_tags_everywhere(tmp_path: Path) -> None:
+    top, contents = two_platforms()
+    arm = make_image(TAR, architecture="arm64").manifest_bytes
+    about = [attached(top, ".sig"), attached(top, ".att"), attached(arm, ".sbom")]
+    about.append(attached(about[2].manifest_bytes, ".sig"))
+    tags = [each.annotations[REF_NAME] for each in about]
+    everything = contents | {digest: data for each in about for digest, data in each.blobs.items()}
+    with running_registry() as registry:
+        there, sink = registry_places(registry.host, "a/b", "t")
+        copy(laid_out(tmp_path / "in", top, contents), sink)
+        for each, tag in zip(about, tags, strict=True):
+            registry.blobs |= each.blobs
+            registry.put_manifest("a/b", tag, each.manifest_bytes)
+        copy(there, folder(tmp_path / "without", "t"))
+        assert blobs(tmp_path / "without") == contents
+        for _ in range(2):
+            copy(there, folder(tmp_path / "out", "t"), referrers=True)
+            assert blobs(tmp_path / "out") == everything
+            listed = json.loads((tmp_path / "out" / "index.json").read_bytes())["manifests"]
+            assert sorted(each["annotations"][REF_NAME] for each in listed) == sorted(["t", *tags])
+        copy(
+            LayoutSource(tmp_path / "out", tag="t"),
+            ArchiveSink(tmp_path / "x.tar", tag="t", whole_name=None),
+            referrers=True,
+        )
+        places: list[Source] = [there, LayoutSource(tmp_path / "x.tar", tag="t")]
+        for number, place in enumerate(places):
+            _, other = registry_places(registry.host, f"c/{number}", "t")
+            copy(place, other, referrers=True)
+            assert {each: registry.manifests[f"c/{number}:{each}"] for each in tags} == {
+                tag: (OCI_MANIFEST, each.manifest_bytes) for tag, each in zip(tags, about, strict=True)
+            }
+        done, _ = copy(there, DockerArchiveSink(tmp_path / "d.tar", names=()), platform=AMD64, referrers=True)
+        assert "what refers to it" not in done.lost
+        done, _ = copy(
+            there, DockerArchiveSink(tmp_path / "d.tar", names=()), platform=parse_platform("arm64"), referrers=True
+        )
+        assert "what refers to it" in done.lost
+
+
+def test_a_signature_that_was_replaced_replaces_the_old_one(tmp_path: Path) -> None:
+    image = make_image(TAR)
+    image.annotations = {REF_NAME: "t"}
+    old, new = attached(image.manifest_bytes, ".sig"), attached(image.manifest_bytes, ".sig")
+    new.manifest["annotations"] = {"new": "1"}
+    for number, each in enumerate((old, new)):
+        source = LayoutSource(lay_out(tmp_path / str(number), image, each.seal()), tag="t")
+        copy(source, folder(tmp_path / "out", "t"), referrers=True)
+        assert blobs(tmp_path / "out") == image.blobs | each.blobs
+        with running_registry() as registry:
+            _, sink = registry_places(registry.host, "a/b", "t")
+            copy(source, sink, referrers=True)
+            assert registry.manifests["a/b:" + each.annotations[REF_NAME]][1] == each.manifest_bytes
+
+
+def test_what_refers_to_an_image_takes_no_name_from_it(tmp_path: Path) -> None:
+    image = make_image(TAR)
+    image.annotations = {REF_NAME: "t"}
+    about = referring(image.manifest_bytes)
+    about.manifest["annotations"] = {REF_NAME: "t", "by": "test"}
+    source = LayoutSource(lay_out(tmp_path / "in", image, about.seal()), tag="t")
+    copy(source, folder(tmp_path / "out", "t"), referrers=True)
+    assert LayoutSource(tmp_path / "out", tag="t").manifest(None) == image.manifest_bytes
+
+
 # Refused
 
 

@@ -29,6 +29,7 @@ from basewright.oci.resolution import (
     resolve,
 )
 from basewright.oci.span import checked
+from basewright.oci.transports.referrer_tags import attached_tag
 from basewright.oci.transports.transport import OrderedSink, Sink, Source, UnpackedSource
 from basewright.parallel import map_parallel
 from basewright.progress import Progress
@@ -90,20 +91,22 @@ class _Copy:
         self._items: dict[str, _Item] = {}
         """Children before what names them."""
         self._blobs: dict[str, Descriptor] = {}
+        self._tags: dict[str, str] = {}
+        """Tag that says what a manifest is about → its digest."""
 
     def whole(self, platform: ImagePlatform | None, *, referrers: bool) -> Copied:
         """Manifests as they are."""
         top, lost = self._top(platform)
         self._add(top, ())
         if referrers:
-            for digest in tuple(self._items):
-                self._add_referrers(Digest(digest), 0)
+            self._add_referrers([Digest(each) for each in self._items], 0)
         moved, present = self._move_blobs()
-        for each in self._items.values():
-            if each.descriptor.digest != top.descriptor.digest and not self._sink.has(
-                each.descriptor, source=self._source
-            ):
+        elsewhere = {top.descriptor.digest, *self._tags.values()}
+        for digest, each in self._items.items():
+            if digest not in elsewhere and not self._sink.has(each.descriptor, source=self._source):
                 self._sink.put_manifest(each.descriptor, each.data)
+        for tag, digest in self._tags.items():
+            self._sink.put_manifest(self._items[digest].descriptor, self._items[digest].data, tag=tag)
         self._sink.finish(top.descriptor, top.data)
         return Copied(digest=top.descriptor.checked_digest, copied_bytes=moved, present_bytes=present, lost=lost)
 
@@ -167,14 +170,21 @@ class _Copy:
         if known.size != descriptor.size:
             raise HostileInputError(f"{self._source.name}: the blob {digest.short} is announced with two sizes")
 
-    def _add_referrers(self, subject: Digest, depth: int) -> None:
-        """What is about a manifest, and what is about that."""
+    def _add_referrers(self, subjects: Sequence[Digest], depth: int) -> None:
+        """What is about manifests, and what is about that."""
         if depth > MAX_DEPTH:
             raise HostileInputError(f"{self._source.name} nests its referrers deeper than {MAX_DEPTH}")
-        for each in self._source.referrers(subject):
-            if each.digest not in self._items:
-                self._add_child(each, ())
-                self._add_referrers(each.checked_digest, depth + 1)
+        new: list[Digest] = []
+        listed = map_parallel(self._source.referrers, subjects, workers=PARALLEL_BLOBS)
+        for subject, found in zip(subjects, listed, strict=True):
+            for each in found:
+                if each.digest not in self._items:
+                    self._add_child(each, ())
+                    new.append(each.checked_digest)
+                if tag := attached_tag(each, subject):
+                    self._tags[tag] = each.digest
+        if new:
+            self._add_referrers(new, depth + 1)
 
     def _move_blobs(self) -> tuple[int, int]:
         """Copies the blobs that are not there, large ones first; returns bytes copied and bytes that were there."""

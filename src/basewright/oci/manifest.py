@@ -28,6 +28,7 @@ MANIFEST_TYPES = (OCI_MANIFEST, DOCKER_MANIFEST)
 INDEX_TYPES = (OCI_INDEX, DOCKER_LIST)
 CONFIG_TYPES = (OCI_CONFIG, "application/vnd.docker.container.image.v1+json", "application/octet-stream")
 """octet-stream: what docker wrote there before 1.13."""
+REF_NAME = "org.opencontainers.image.ref.name"
 
 _Struct = msgspec.Struct
 _Kind = TypeVar("_Kind")

@@ -148,7 +148,7 @@ class DockerArchiveSink:
         self._diff_ids[descriptor.digest] = f"sha256:{hasher.hexdigest()}"
         self._file.settle(self._files[descriptor.digest], size)
 
-    def put_manifest(self, descriptor: Descriptor, data: bytes) -> None:
+    def put_manifest(self, descriptor: Descriptor, data: bytes, *, tag: str | None = None) -> None:
         """One manifest is all that it knows, and that comes with `finish`."""
         raise InputError(f"{self.name} holds one platform's image, and nothing beside it", hint="name one: --platform")
 

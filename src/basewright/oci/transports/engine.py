@@ -229,8 +229,8 @@ class EngineSink:
     def put_blob(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
         self._archive.put_blob(descriptor, chunks)
 
-    def put_manifest(self, descriptor: Descriptor, data: bytes) -> None:
-        self._archive.put_manifest(descriptor, data)
+    def put_manifest(self, descriptor: Descriptor, data: bytes, *, tag: str | None = None) -> None:
+        self._archive.put_manifest(descriptor, data, tag=tag)
 
     def finish(self, top: Descriptor, data: bytes) -> None:
         self._archive.finish(top, data)

@@ -3,7 +3,6 @@
 https://github.com/opencontainers/image-spec/blob/main/image-layout.md
 """
 
-import re
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from basewright.oci.manifest import (
     INDEX_TYPES,
     MAX_MANIFEST_BYTES,
     OCI_INDEX,
+    REF_NAME,
     Descriptor,
     Index,
     Manifest,
@@ -25,18 +25,16 @@ from basewright.oci.manifest import (
 )
 from basewright.oci.resolution import is_attestation, read_child
 from basewright.oci.span import Span, tar_places
+from basewright.oci.transports.referrer_tags import attached_tag, is_about, list_tag
 
 LAYOUT_VERSION = "1.0.0"
 LAYOUT_FILE = b'{"imageLayoutVersion":"%s"}' % LAYOUT_VERSION.encode()
-REF_NAME = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME = "io.containerd.image.name"
 """containerd, and docker with its store, take the whole name from here and leave an image without it nameless."""
 _MAX_VERSION_BYTES = 4096
 _MAX_LISTED = 20
 _MAX_LOOKED_INTO = 100
 """Manifests that are read only to tell images from what is about them."""
-_REFERRERS_TAG = re.compile(r"(sha256|sha512)-[0-9a-f]{32,128}")
-"""Where clients keep referrers for registries without that API."""
 
 
 def blob_name(digest: Digest) -> str:
@@ -156,13 +154,14 @@ class LayoutSource:
 
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
         found: dict[str, Descriptor] = {}
-        fallback = f"{subject.algorithm}-{subject.hex[:64]}"
         for each in self.index().manifests:
             with suppress(InputError):  # one that is damaged or gone refers to nothing
                 data, value = read_child(self, each)
-                if value.subject is not None and value.subject.digest == subject:
+                if attached_tag(each, subject):
+                    found[each.digest] = each
+                elif value.subject is not None and value.subject.digest == subject:
                     found[each.digest] = described_as(each, data, value)
-                elif isinstance(value, Index) and each.annotations.get(REF_NAME) == fallback:
+                elif isinstance(value, Index) and each.annotations.get(REF_NAME) == list_tag(subject):
                     found.update({inner.digest: inner for inner in value.manifests})
         return tuple(found.values())
 
@@ -213,9 +212,7 @@ def _images(index: Index) -> list[Descriptor]:
     found = [
         each
         for each in index.manifests
-        if not each.artifact_type
-        and not is_attestation(each)
-        and not _REFERRERS_TAG.match(each.annotations.get(REF_NAME, ""))
+        if not each.artifact_type and not is_attestation(each) and not is_about(each.annotations.get(REF_NAME, ""))
     ]
     return found or list(index.manifests)
 

@@ -58,11 +58,11 @@ class ArchiveSink:
             self.place((descriptor,))
         self._file.fill(self._places[descriptor.checked_digest], chunks)
 
-    def put_manifest(self, descriptor: Descriptor, data: bytes) -> None:
+    def put_manifest(self, descriptor: Descriptor, data: bytes, *, tag: str | None = None) -> None:
         self.put_blob(descriptor, (data,))
         self._manifests[descriptor.digest] = parse_manifest(data)
-        if (listed := as_referrer(descriptor, data)) is not None:
-            self._referrers[listed.digest] = listed
+        if (listed := as_referrer(descriptor, data, tag)) is not None:
+            self._referrers[tag or listed.digest] = listed
 
     def finish(self, top: Descriptor, data: bytes) -> None:
         self.put_manifest(top, data)

@@ -17,13 +17,12 @@ from basewright._disk import Partial, disk_error, partial_file, write_atomically
 from basewright.errors import HostileInputError, InputError
 from basewright.oci.blob import open_regular
 from basewright.oci.digest import Digest
-from basewright.oci.manifest import INDEX_TYPES, MANIFEST_TYPES, OCI_INDEX, Descriptor, Index, parse_manifest
+from basewright.oci.manifest import INDEX_TYPES, MANIFEST_TYPES, OCI_INDEX, REF_NAME, Descriptor, Index, parse_manifest
 from basewright.oci.reference import Reference
 from basewright.oci.resolution import MAX_DEPTH, read_child
 from basewright.oci.transports.layout import (
     CONTAINERD_NAME,
     LAYOUT_FILE,
-    REF_NAME,
     LayoutSource,
     blob_name,
     described_as,
@@ -94,10 +93,10 @@ class FolderSink:
             partial.become(target)
             self._partials.discard(partial)
 
-    def put_manifest(self, descriptor: Descriptor, data: bytes) -> None:
+    def put_manifest(self, descriptor: Descriptor, data: bytes, *, tag: str | None = None) -> None:
         self.put_blob(descriptor, (data,))
-        if (listed := as_referrer(descriptor, data)) is not None:
-            self._referrers[listed.digest] = listed
+        if (listed := as_referrer(descriptor, data, tag)) is not None:
+            self._referrers[tag or listed.digest] = listed
 
     def finish(self, top: Descriptor, data: bytes) -> None:
         """Lists the image; what the one that it replaces had for itself goes."""
@@ -117,9 +116,10 @@ class FolderSink:
         entries: list[object] = []
         gone: list[Descriptor] = []
         new = listed_as(top, self._tag, self._whole_name)
+        names = {self._tag, *(each.annotations.get(REF_NAME) for each in self._referrers.values())} - {None}
         for raw, each in zip(listed, self._before.manifests, strict=True):
             name = each.annotations.get(REF_NAME)
-            if name == self._tag and (name is not None or each.digest == top.digest):
+            if name in names or (name is None and self._tag is None and each.digest == top.digest):
                 gone.append(each)
             elif not (name is None and each.digest in (top.digest, *self._referrers)):
                 entries.append(raw)
@@ -188,10 +188,14 @@ def listed_as(top: Descriptor, tag: str | None, whole_name: Reference | None) ->
     )
 
 
-def as_referrer(descriptor: Descriptor, data: bytes) -> Descriptor | None:
-    """The entry of a manifest that is about another one; None for any other."""
+def as_referrer(descriptor: Descriptor, data: bytes, tag: str | None) -> Descriptor | None:
+    """The entry of a manifest that is about another one, by its subject or its tag; None for any other."""
     value = parse_manifest(data, name=f"the manifest {descriptor.checked_digest.short}")
-    return described_as(descriptor, data, value) if value.subject is not None else None
+    if value.subject is None and tag is None:
+        return None
+    found = described_as(descriptor, data, value)
+    others = {key: text for key, text in found.annotations.items() if key not in (REF_NAME, CONTAINERD_NAME)}
+    return msgspec.structs.replace(found, annotations=others | ({REF_NAME: tag} if tag else {}))
 
 
 def _reachable(layout: LayoutSource, listed: Iterable[Descriptor], depth: int = 0) -> Iterator[Digest]:

@@ -22,6 +22,7 @@ from basewright.oci.manifest import (
     MANIFEST_TYPES,
     MAX_MANIFEST_BYTES,
     OCI_INDEX,
+    REF_NAME,
     Descriptor,
     Index,
     Manifest,
@@ -31,6 +32,7 @@ from basewright.oci.manifest import (
 from basewright.oci.reference import Reference
 from basewright.oci.transports.blob_upload import BlobUpload, begin_upload, cancel_upload
 from basewright.oci.transports.credentials import DockerKeychain
+from basewright.oci.transports.referrer_tags import attached_tags, list_tag
 from basewright.oci.transports.registries import Registries
 from basewright.oci.transports.registry_host import RegistryHost, hosts_for
 from basewright.oci.transports.transport import Source
@@ -85,12 +87,28 @@ class RegistrySource:
         def ask(host: RegistryHost) -> tuple[Descriptor, ...]:
             return read_referrers(host, subject, self.name)
 
+        listed = self._ask_if_any(ask, f"what refers to {subject.short} of {self.name}") or ()
+        return (*listed, *filter(None, map(self._attached, attached_tags(subject))))
+
+    def _attached(self, tag: str) -> Descriptor | None:
+        """What stands under a tag, with it; None where nothing does."""
+
+        def ask(host: RegistryHost) -> bytes:
+            return b"".join(_bounded(_read(host, f"manifests/{tag}", _ACCEPT, 0), self.name))
+
+        data = self._ask_if_any(ask, f"{tag} of {self.name}")
+        if data is None:
+            return None
+        kind = parse_manifest(data, name=f"the manifest {tag} of {self.name}").kind
+        return Descriptor(media_type=kind, digest=Digest.of(data), size=len(data), annotations={REF_NAME: tag})
+
+    def _ask_if_any(self, ask: Callable[[RegistryHost], _Answer], what: str) -> _Answer | None:
         try:
-            return self._ask_each(ask, f"what refers to {subject.short} of {self.name}")
-        except InputError as error:
-            if isinstance(error, HostileInputError):
-                raise
-            return ()
+            return self._ask_each(ask, what)
+        except HostileInputError:
+            raise
+        except InputError:
+            return None
 
     def _ask_each(self, ask: Callable[[RegistryHost], _Answer], what: str) -> _Answer:
         """The first answer: a mirror that lacks it or is out of reach is passed over."""
@@ -164,8 +182,8 @@ class RegistrySink:
             session = self._begun.pop(descriptor.digest, None)
         BlobUpload(self._host, descriptor, chunks, scopes=self._scopes, name=self.name, session=session).run()
 
-    def put_manifest(self, descriptor: Descriptor, data: bytes) -> None:
-        self._put(descriptor.digest, descriptor, data)
+    def put_manifest(self, descriptor: Descriptor, data: bytes, *, tag: str | None = None) -> None:
+        self._put(tag or descriptor.digest, descriptor, data)
 
     def finish(self, top: Descriptor, data: bytes) -> None:
         """One request keeps it under its tag and its digest."""
@@ -247,7 +265,7 @@ class RegistrySink:
             listed = document.get("manifests")
             document["manifests"] = [*(listed if isinstance(listed, list) else ()), entry]
             data = msgspec.json.encode(document)
-            self._send(_fallback_tag(subject), OCI_INDEX, data, Digest.of(data))
+            self._send(list_tag(subject), OCI_INDEX, data, Digest.of(data))
 
 
 def default_registries() -> Registries:
@@ -287,12 +305,7 @@ def _read_page(host: RegistryHost, place: str, name: str) -> tuple[bytes, str]:
 
 
 def _read_fallback(host: RegistryHost, subject: Digest, name: str, scopes: tuple[str, ...]) -> bytes:
-    return b"".join(_bounded(_read(host, f"manifests/{_fallback_tag(subject)}", _ACCEPT, 0, scopes), name))
-
-
-def _fallback_tag(subject: Digest) -> str:
-    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema"""
-    return f"{subject.algorithm}-{subject.hex[:64]}"
+    return b"".join(_bounded(_read(host, f"manifests/{list_tag(subject)}", _ACCEPT, 0, scopes), name))
 
 
 def _listed(data: bytes, subject: Digest, name: str) -> tuple[Descriptor, ...]:

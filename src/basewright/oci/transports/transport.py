@@ -29,7 +29,8 @@ class Source(Protocol):
         ...
 
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
-        """The manifests whose subject is this one; empty where the source keeps none."""
+        """The manifests whose subject is this one, and those with a tag (annotated as in a layout) that says so; empty
+        where the source keeps none."""
         ...
 
 
@@ -75,8 +76,8 @@ class Sink(Protocol):
         """Keeps a blob, whose `chunks` raise HostileInputError where they are not what `descriptor` announces."""
         ...
 
-    def put_manifest(self, descriptor: Descriptor, data: bytes) -> None:
-        """Keeps a manifest or index under its digest."""
+    def put_manifest(self, descriptor: Descriptor, data: bytes, *, tag: str | None = None) -> None:
+        """Keeps a manifest or index under its digest; under `tag` where it is about another one and found by that."""
         ...
 
     def finish(self, top: Descriptor, data: bytes) -> None:
