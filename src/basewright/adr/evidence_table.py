@@ -46,7 +46,7 @@ def _shares(drivers: Sequence[DriverName], most: int) -> list[Sequence[DriverNam
 
 
 def _heading(view: EvaluationView, driver: DriverName) -> str:
-    cell = next((row.cells[driver] for row in view.rows if row.cells[driver].not_measured is None), None)
+    cell = view.measured_cell(driver)
     if cell is None:
         return driver_title(driver)
     return (

@@ -6,7 +6,8 @@ from basewright.strategy import DriverName
 from basewright.view.evaluation import Cell, EvaluationView, Row
 from basewright.view.lifecycle import EndOfLife
 from basewright.view.markdown import escape_text
-from basewright.view.wording import count_days, days_between, driver_noun, headline_words, join_words
+from basewright.view.number import format_count
+from basewright.view.wording import days_between, driver_noun, headline_words, join_words
 
 
 def option_section(view: EvaluationView, row: Row) -> Iterator[str]:
@@ -62,7 +63,7 @@ def _end(end: EndOfLife, view: EvaluationView) -> str:
     days = days_between(end.date, view.as_of)
     if days >= 0:
         return f"{end.subject} has been past its end of life since {end.date}"
-    return f"{end.subject} reaches its end of life on {end.date}, in {count_days(-days)}"
+    return f"{end.subject} reaches its end of life on {end.date}, in {format_count(-days, 'day')}"
 
 
 def _standing(view: EvaluationView, row: Row, driver: DriverName) -> tuple[bool, str] | None:

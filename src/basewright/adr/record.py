@@ -1,6 +1,5 @@
 """Writes a decision's record and its evidence: a new one for a new decision, else only what is ours in the old one."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -170,16 +169,15 @@ def _superseded(directory: RecordDirectory, supersedes: str | None, own: str) ->
     """The file of the record that this one answers: by its name, else by its number where one file alone has it."""
     if supersedes is None:
         return None
-    names = [record.path.name for record in directory.records if record.path.name != own]
-    exact = [name for name in names if name in (supersedes, f"{supersedes}.md")]
+    others = [record for record in directory.records if record.path.name != own]
+    exact = [each.path.name for each in others if each.path.name in (supersedes, f"{supersedes}.md")]
     number = record_number(supersedes)
-    numbered = [record.path.name for record in directory.records if number is not None and record.number == number]
-    found = exact or [name for name in numbered if name != own]
+    found = exact or [each.path.name for each in others if number is not None and each.number == number]
     return quote(found[0]) if len(found) == 1 else None
 
 
 def _evidence_name(name: str) -> str:
-    return re.sub(r"\.md$", "", name) + EVIDENCE_SUFFIX
+    return name.removesuffix(".md") + EVIDENCE_SUFFIX
 
 
 def _record_evidence(view: EvaluationView, name: str) -> RecordEvidence:

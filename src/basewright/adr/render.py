@@ -117,7 +117,7 @@ def _drivers(view: EvaluationView, strategy: Strategy) -> str:
         required.setdefault(requirement.driver, []).append(requirement.text)
     lines = []
     for driver in view.drivers:
-        cell = next((row.cells[driver] for row in view.rows if row.cells[driver].not_measured is None), None)
+        cell = view.measured_cell(driver)
         line = driver_title(driver)
         if cell is not None:
             line += f": {escape_text(measure_meaning(driver, cell.measure, cell.unit))}, {cell.better} is better"

@@ -63,9 +63,8 @@ def main(argv: Sequence[str]) -> int:
         return _told(error, verbose="--verbose" in argv)
     except SystemExit as exit_:  # click's, after completing words, and with 1 where standard output was closed
         return ExitCode.COULD_NOT_TELL if exit_.code else ExitCode.PASS
-    except (
-        Exception
-    ) as error:  # a fault of ours must not look like a gate's no, which is what Python's own status 1 says
+    except Exception as error:
+        # A fault of ours must not look like a no, which is what Python's own status 1 says.
         if "--verbose" in argv:
             _trace()
         _say(f"error: basewright itself failed ({type(error).__name__})")  # its words may hold anything

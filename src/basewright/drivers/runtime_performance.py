@@ -2,8 +2,6 @@
 
 import statistics
 
-import msgspec
-
 from basewright.drivers.driver import Better, Driver, DriverContext, Further
 from basewright.drivers.rounds import exact_also, median_also, median_interval, normalised
 from basewright.facts import Also, Basis, Evidence, Measurement, NotMeasured, RunFacts, RunSample, Unmeasured
@@ -11,18 +9,11 @@ from basewright.strategy import DriverName, ValueFunction
 
 _HEADLINE = "cpu_seconds_per_1000_requests"
 _CPU_FIELD = "cpu_seconds_per_1000"
-
-
-class _Field(msgspec.Struct, frozen=True, kw_only=True):
-    unit: str
-    means: str
-
-
 _FURTHER = {
-    "start_seconds": _Field(unit="s", means="from exec to the first healthy answer"),
-    "requests_per_second": _Field(unit="requests/s", means="throughput in the closed loop"),
-    "p50_ms": _Field(unit="ms", means="median latency at the constant arrival rate, from the intended send"),
-    "p99_ms": _Field(unit="ms", means="99th percentile of the same; too noisy on shared machines to rank by itself"),
+    "start_seconds": Further(unit="s", means="from exec to the first healthy answer"),
+    "requests_per_second": Further(unit="requests/s", means="throughput in the closed loop"),
+    "p50_ms": Further(unit="ms", means="median latency at the constant arrival rate, from the intended send"),
+    "p99_ms": Further(unit="ms", means="99th percentile of the same; too noisy on shared machines to rank by itself"),
 }
 
 
@@ -58,7 +49,7 @@ def _measure(evidence: Evidence, context: DriverContext) -> Measurement | Unmeas
 
 
 def _also(run: RunFacts) -> dict[str, Also]:
-    also = {name: median_also(run_samples(run, name), field.unit) for name, field in _FURTHER.items()}
+    also = {name: median_also(run_samples(run, name), further.unit) for name, further in _FURTHER.items()}
     return also | {
         "rounds": exact_also(len(run.samples)),
         "repeated_rounds": exact_also(run.repeated_rounds),
@@ -77,8 +68,6 @@ RUNTIME_PERFORMANCE = Driver(
     docs="CPU seconds per 1,000 requests at the stated concurrency, start-up and warm-up left out: the median over "
     "rounds of the ratio to the round's median, in seconds of the median round. Latency and throughput are shown; "
     "p99 never ranks by itself.",
-    further={
-        **{name: Further(unit=field.unit, means=field.means) for name, field in _FURTHER.items() if name != "p99_ms"},
-    },
+    further={name: further for name, further in _FURTHER.items() if name != "p99_ms"},
     measure=_measure,
 )

@@ -106,7 +106,7 @@ def _lifecycle(fact: LifecycleFact, as_of: datetime.date) -> dict[str, Also]:
     left = None if fact.eol is None else (fact.eol - as_of).days
     extended = None if fact.extended_until is None else fact.extended_until.isoformat()
     return {
-        f"{role}": exact_also(fact.subject, basis=Basis.PUBLISHED),
+        role: exact_also(fact.subject, basis=Basis.PUBLISHED),
         f"{role}_eol": exact_also(
             "no end is announced" if fact.eol is None else fact.eol.isoformat(), basis=Basis.PUBLISHED
         ),

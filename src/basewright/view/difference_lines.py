@@ -12,7 +12,7 @@ from basewright.evidence.packages import PackageChange
 from basewright.evidence.tree_difference import Aspect, FileChange, TreeDifference
 from basewright.oci.tree import Entry, FileType
 from basewright.printable import printable
-from basewright.view.number import format_bytes
+from basewright.view.number import format_bytes, format_count
 
 MAX_LINES = 12
 """Of a section; the JSON document has them all."""
@@ -63,10 +63,10 @@ def verdict_sentence(difference: Difference) -> str:
             if not files.is_empty:
                 parts.append(f"files {_counts(len(files.added), len(files.removed), len(files.changed))}")
             if difference.packages:
-                parts.append(f"packages {_package_counts(difference.packages)}")
+                parts.append(f"packages {_change_counts(difference.packages)}")
             fields = [each for each in difference.config if each.matters]
             if fields:
-                parts.append(f"config {_field_counts(fields)}")
+                parts.append(f"config {_change_counts(fields)}")
             return f"Different: {', '.join(parts)}."
 
 
@@ -74,10 +74,10 @@ def sections(difference: Difference) -> Iterator[Section]:
     """Those that are not empty; packages first, since they explain most files."""
     packages = [_package(each) for each in difference.packages]
     if packages:
-        yield _section("Packages", _package_counts(difference.packages), packages)
+        yield _section("Packages", _change_counts(difference.packages), packages)
     fields = [each for each in difference.config if each.matters]
     if fields:
-        yield _section("Config", _field_counts(fields), [_field(each) for each in fields])
+        yield _section("Config", _change_counts(fields), [_field(each) for each in fields])
     files = difference.files
     if not files.is_empty:
         change = difference.after.file_bytes - difference.before.file_bytes
@@ -97,18 +97,10 @@ def _counts(added: int, removed: int, changed: int) -> str:
     return " ".join(f"{mark}{count:,}" for mark, count in parts if count)
 
 
-def _package_counts(packages: Sequence[PackageChange]) -> str:
-    added, removed = (
-        sum(each is None for each in side) for side in ([p.before for p in packages], [p.after for p in packages])
-    )
-    return _counts(added, removed, len(packages) - added - removed)
-
-
-def _field_counts(fields: Sequence[FieldChange]) -> str:
-    added, removed = (
-        sum(each is None for each in side) for side in ([f.before for f in fields], [f.after for f in fields])
-    )
-    return _counts(added, removed, len(fields) - added - removed)
+def _change_counts(changes: Sequence[PackageChange] | Sequence[FieldChange]) -> str:
+    added = sum(each.before is None for each in changes)
+    removed = sum(each.after is None for each in changes)
+    return _counts(added, removed, len(changes) - added - removed)
 
 
 def _mark(before: object, after: object) -> str:
@@ -173,7 +165,7 @@ def _folder(entries: list[Entry], mark: str) -> tuple[int, Line]:
     if not top.is_directory:
         return total, Line(mark=mark, kind="", name=_path(top), detail=_fact(top))
     files = sum(not each.is_directory for each in entries)
-    held = f"{files:,} {'file' if files == 1 else 'files'}, {format_bytes(total)}" if files else "empty folder"
+    held = f"{format_count(files, 'file')}, {format_bytes(total)}" if files else "empty folder"
     return total, Line(mark=mark, kind="", name=f"{_path(top)}/", detail=held)
 
 
@@ -269,7 +261,7 @@ def _reason(reason: Reason, fields: Mapping[str, str]) -> str:
             return f"owners' names, padding or format of {shown}"
         case Why.COMPRESSION:
             changes = ", ".join(reason.examples)
-            return f"{reason.count:,} {'layer' if reason.count == 1 else 'layers'}, {changes}"
+            return f"{format_count(reason.count, 'layer')}, {changes}"
         case Why.ENCODING:
             return "the same manifest and config in other bytes: white space, order of keys, empty values"
         case _:

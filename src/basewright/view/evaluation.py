@@ -70,7 +70,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     hint: str = ""
     """What would mend a failed or incomplete candidate, empty where nobody knows."""
     failed_checks: tuple[str, ...] = ()
-    """What posture checks found, such as `No shell: /usr/bin/dash`."""
+    """What posture checks found, such as `No shell (/usr/bin/dash)`."""
 
 
 class RequirementView(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,6 +137,11 @@ class EvaluationView(msgspec.Struct, frozen=True, kw_only=True):
     def several_platforms(self) -> bool:
         """Whether a row must say its platform to be told from another."""
         return len({row.platform for row in self.rows}) > 1
+
+    def measured_cell(self, driver: DriverName) -> Cell | None:
+        """The first of a driver that has a number: its measure, unit and direction are those of all."""
+        cells = (row.cells[driver] for row in self.rows)
+        return next((cell for cell in cells if cell.not_measured is None), None)
 
     def label(self, row: Row) -> str:
         """A row's name, with its platform where there are several."""

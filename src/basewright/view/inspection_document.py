@@ -1,6 +1,6 @@
 """The JSON document of an inspection, schema `basewright.inspect/1` (docs/inspect-json.md). Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -211,7 +211,7 @@ def _text(value: str | None) -> str | None:
     return printable(value) if value else None
 
 
-def _texts(values: "tuple[str, ...] | None") -> list[str]:
+def _texts(values: Sequence[str] | None) -> list[str]:
     return [printable(each) for each in values or ()]
 
 
@@ -224,7 +224,7 @@ def _config(inspection: Inspection) -> ConfigDocument:
         cmd=None if config.cmd is None else _texts(config.cmd),
         env=_texts(config.env),
         working_dir=printable(config.working_dir),
-        exposed_ports=sorted(_texts(tuple(config.exposed_ports or ()))),
+        exposed_ports=sorted(map(printable, config.exposed_ports or ())),
         volumes=_texts(inspection.volumes),
         labels={printable(name): printable(value) for name, value in sorted((config.labels or {}).items())},
         stop_signal=printable(config.stop_signal),

@@ -7,7 +7,7 @@ import msgspec
 from basewright.evidence.inspected import Foundation, InspectedLayer, Inspection, KnownBy, PackageKind, WastedFile
 from basewright.facts import Owner
 from basewright.printable import printable
-from basewright.view.number import format_bytes, format_share
+from basewright.view.number import format_bytes, format_count, format_share
 
 MAX_WASTED = 10
 MAX_UNEXPLAINED = 6
@@ -39,10 +39,10 @@ class LayerRow(msgspec.Struct, frozen=True, kw_only=True):
 
 def summary(inspection: Inspection) -> str:
     """What is pulled, what is in it, what of it is wasted, in one or two sentences."""
-    layers = count(len(inspection.layers), "layer")
+    layers = format_count(len(inspection.layers), "layer")
     text = (
         f"{format_bytes(inspection.compressed_bytes)} to pull, {format_bytes(inspection.uncompressed_bytes)} unpacked "
-        f"in {layers}; {count(inspection.files, 'file')} of {format_bytes(inspection.file_bytes)} in the end."
+        f"in {layers}; {format_count(inspection.files, 'file')} of {format_bytes(inspection.file_bytes)} in the end."
     )
     if not inspection.waste:
         return f"{text} Nothing is wasted{_efficiency(inspection)}."
@@ -131,7 +131,7 @@ def foundation_text(foundation: Foundation | None, layers: int) -> str:
     if foundation is None:
         return "not known: no annotation, no known layers, no telling history, no os-release"
     name = shown(foundation.name)
-    of = f", {foundation.layers} of {count(layers, 'layer')}" if foundation.layers else ""
+    of = f", {foundation.layers} of {format_count(layers, 'layer')}" if foundation.layers else ""
     match foundation.by:
         case KnownBy.ANNOTATION:
             digest = shown(foundation.digest or "").partition(":")[2][:12]
@@ -211,11 +211,6 @@ def shown(text: str) -> str:
     """Text from the image, printable and of a bounded length."""
     text = printable(text[: MAX_VALUE + 1])
     return text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"
-
-
-def count(number: int, noun: str) -> str:
-    """`1 layer`, `3,412 files`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def few(number: int, limit: int) -> int:

@@ -10,8 +10,8 @@ from basewright.evidence.inspected import Contents, Inspection
 from basewright.oci.tree import Entry, FileType, Tree
 from basewright.printable import printable
 from basewright.view.columns import BOLD, DIM, YELLOW, Pen
-from basewright.view.inspection_lines import count, few, shown, wasted_row
-from basewright.view.number import format_bytes
+from basewright.view.inspection_lines import few, shown, wasted_row
+from basewright.view.number import format_bytes, format_count
 
 _LEVELS = 2
 _MAX_CHILDREN = (40, 8)
@@ -168,7 +168,7 @@ def _line(node: _Node, name: str, branch: str, changed: set[str]) -> TreeLine:
         detail = f" → {shown(entry.link)}"
     elif entry.is_directory:
         detail = "" if name == "/" else "/"
-        detail += f"  {count(node.files, 'file')}" if node.files else ""
+        detail += f"  {format_count(node.files, 'file')}" if node.files else ""
     return TreeLine(
         mode=mode_text(entry),
         owner=f"{entry.uid}:{entry.gid}",

@@ -7,7 +7,8 @@ import msgspec
 
 from basewright.facts import Evidence, LifecycleFact
 from basewright.strategy import Candidate
-from basewright.view.wording import base_label, count_days, days_between, join_words
+from basewright.view.number import format_count
+from basewright.view.wording import base_label, days_between, join_words
 
 SOON_DAYS = 365
 
@@ -64,13 +65,17 @@ def end_sentence(end: EndOfLife, as_of: datetime.date, previous: tuple[str, date
     if previous is not None and end.passed(previous[1]):
         name, day = previous
         days = days_between(end.date, day)
-        when = f"{count_days(days)} before {name} was decided on {day}" if days else f"the day that {name} was decided"
+        when = (
+            f"{format_count(days, 'day')} before {name} was decided on {day}"
+            if days
+            else f"the day that {name} was decided"
+        )
         return f"{named} reached its end of life on {end.date}, {when}"
     days = days_between(end.date, as_of)
     if days >= 0:
-        ago = f"{count_days(days)} before {as_of}" if days else "on the day of this evaluation"
+        ago = f"{format_count(days, 'day')} before {as_of}" if days else "on the day of this evaluation"
         return f"{named} reached its end of life on {end.date}, {ago}"
-    return f"{named} reaches its end of life on {end.date}, {count_days(-days)} after {as_of}"
+    return f"{named} reaches its end of life on {end.date}, {format_count(-days, 'day')} after {as_of}"
 
 
 def _label(role: str, candidate: Candidate | None) -> str:

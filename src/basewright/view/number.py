@@ -71,3 +71,8 @@ def format_bytes(count: int) -> str:
         if count >= limit:
             return f"{format_number(count / limit)} {unit}"
     return f"{count} B"
+
+
+def format_count(number: int, noun: str) -> str:
+    """`1 layer`, `3,412 files`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -10,7 +10,7 @@ from basewright.decide.flip import Flip, MeasurementFlip, WeightFlip
 from basewright.strategy import DriverName
 from basewright.view.evaluation import EvaluationView, Row
 from basewright.view.lifecycle import end_sentence
-from basewright.view.number import format_number, format_quantity, format_score, format_share
+from basewright.view.number import format_count, format_number, format_quantity, format_score, format_share
 from basewright.view.wording import driver_noun, driver_title, join_words
 
 Numbers = dict[tuple[str, str, DriverName], int]
@@ -181,7 +181,7 @@ def provenance(view: EvaluationView) -> str:
     where = ", nothing was run" if view.runner == "none" else f" in the {view.runner}"
     return (
         f"Measured {view.evaluated_at:%Y-%m-%d %H:%M} UTC{as_of} by basewright {view.version}{where}; "
-        f"{machine.processor}, {machine.cores} {'core' if machine.cores == 1 else 'cores'}, "
+        f"{machine.processor}, {format_count(machine.cores, 'core')}, "
         f"{machine.system} {machine.kernel}; seed {view.seed}."
     )
 

@@ -134,7 +134,7 @@ def _table(view: EvaluationView, first: Sequence[_Lines], block: Sequence[_Colum
 
 def _header(view: EvaluationView, driver: DriverName) -> _Lines:
     lines = driver_title(driver).split(" ", 1)
-    cell = next((row.cells[driver] for row in view.rows if row.cells[driver].not_measured is None), None)
+    cell = view.measured_cell(driver)
     unit = ""
     if cell is not None:
         arrow = "↑" if cell.better == "more" else "↓"

@@ -179,11 +179,6 @@ def join_words(words: Iterable[str], last: str = "and") -> str:
     return f"{', '.join(items[:-1])} {last} {items[-1]}"
 
 
-def count_days(days: int) -> str:
-    """`1 day`, `28 days`."""
-    return "1 day" if days == 1 else f"{days:,} days"
-
-
 def days_between(first: datetime.date, second: datetime.date) -> int:
     """Whole days from the first to the second."""
     return (second - first).days
