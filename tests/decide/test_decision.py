@@ -51,7 +51,7 @@ def test_weight_zero_leaves_a_driver_out() -> None:
     result = _result(decision, "a")
     assert result.status is Status.EVALUATED
     assert DriverName.BUILD_PERFORMANCE not in result.measurements
-    assert DriverName.BUILD_PERFORMANCE not in decision.weights
+    assert DriverName.BUILD_PERFORMANCE not in decision.central_weights["a"]
 
 
 def test_the_first_status_that_applies() -> None:

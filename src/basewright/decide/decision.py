@@ -55,7 +55,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     flips: tuple[Flip, ...]
     dominated_by: dict[str, tuple[str, ...]]
     could_overturn: tuple[str, ...]
-    weights: dict[DriverName, float]
     seed: int
     draws: int
 
@@ -102,7 +101,6 @@ def decide(
         flips=flips_of(ranking[0][0], scores, measured, weighed) if ranking else (),
         dominated_by=dominators(scores, [each.driver for each in weighed]),
         could_overturn=tuple(each.name for each in results if each.could_still_win and each.platform == platform),
-        weights={each.driver: each.weight for each in weighed},
         seed=seed,
         draws=draws,
     )

@@ -65,11 +65,8 @@ def end_sentence(end: EndOfLife, as_of: datetime.date, previous: tuple[str, date
     if previous is not None and end.passed(previous[1]):
         name, day = previous
         days = days_between(end.date, day)
-        when = (
-            f"{format_count(days, 'day')} before {name} was decided on {day}"
-            if days
-            else f"the day that {name} was decided"
-        )
+        before = f"{format_count(days, 'day')} before {name} was decided on {day}"
+        when = before if days else f"the day that {name} was decided"
         return f"{named} reached its end of life on {end.date}, {when}"
     days = days_between(end.date, as_of)
     if days >= 0:
