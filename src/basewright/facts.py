@@ -62,7 +62,7 @@ class SizeFacts(msgspec.Struct, frozen=True, kw_only=True, tag="size"):
 
 
 class Severity(StrEnum):
-    """How much a failed posture check weighs: 10, 5, 2 and 1 points (DESIGN.md)."""
+    """How much a failed posture check weighs; `drivers/security_posture.py` has the points."""
 
     CRITICAL = "critical"
     HIGH = "high"

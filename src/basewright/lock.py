@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from basewright._disk import write_atomically
+from basewright.bounded import read_bounded
 from basewright.errors import InputError
 
 LOCK_VERSION = 1
@@ -119,15 +120,9 @@ class _Version(_Struct, frozen=True):
 
 def read_lock(path: Path) -> Lock:
     """The lock at `path`, or an empty one where there is none. Raises InputError."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_LOCK_BYTES + 1)
-    except FileNotFoundError:
+    if not path.exists():
         return Lock()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    if len(data) > MAX_LOCK_BYTES:
-        raise InputError(f"{path.name} is larger than {MAX_LOCK_BYTES:,} bytes")
+    data = read_bounded(path, max_bytes=MAX_LOCK_BYTES)
     try:
         version = msgspec.json.decode(data, type=_Version).version
         if version != LOCK_VERSION:

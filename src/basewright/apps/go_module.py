@@ -20,6 +20,7 @@ from basewright.apps.ignored import (
     read_rules,
 )
 from basewright.apps.sources import repository_of
+from basewright.bounded import read_bounded
 from basewright.ecosystems.golang import GoVersion
 from basewright.errors import InputError
 from basewright.strategy import Candidate, GoApp
@@ -108,14 +109,7 @@ def read_mod_file(path: Path) -> GoModFile:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_MODULE_FILE_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{path.name} cannot be read: {error.strerror}") from None
-    if len(data) > MAX_MODULE_FILE_BYTES:
-        raise InputError(f"{path.name} is larger than {MAX_MODULE_FILE_BYTES:,} bytes")
-    return data
+    return read_bounded(path, max_bytes=MAX_MODULE_FILE_BYTES, name=path.name)
 
 
 def parse_mod_file(data: bytes, name: str) -> GoModFile:

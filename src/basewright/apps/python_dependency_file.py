@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from basewright.apps.python_requirements import decode, read_bounded, read_requirement_files
+from basewright.apps.python_requirements import decode, read_project_file, read_requirement_files
 from basewright.apps.sources import app_folder, repository_of
 from basewright.errors import InputError
 from basewright.strategy import PythonApp
@@ -36,7 +36,7 @@ class DependencyFile(msgspec.Struct, frozen=True, kw_only=True):
         """Of everything that the answer depends on; `projects` are folders that are requirements too."""
         digest = hashlib.sha256()
         own = ((each.name, each / "pyproject.toml") for each in projects)
-        others = tuple((name, read_bounded(path, path.name)) for name, path in own if path.is_file())
+        others = tuple((name, read_project_file(path, path.name)) for name, path in own if path.is_file())
         for name, data in (*self.files, *others):
             digest.update(f"{name}\0{len(data)}\0".encode("utf-8", "surrogateescape"))
             digest.update(data)
@@ -59,7 +59,7 @@ def find_dependency_file(strategy_directory: Path, app: PythonApp) -> Dependency
     if not path.is_relative_to(repository):
         raise InputError(f"the dependency file {name} lies outside of the strategy's repository")
     kind = _kind(path)
-    files: tuple[tuple[str, bytes], ...] = ((path.name, read_bounded(path, name)),)
+    files: tuple[tuple[str, bytes], ...] = ((path.name, read_project_file(path, name)),)
     hashes: dict[str, frozenset[str]] = {}
     urls: tuple[str, ...] = ()
     if kind == "requirements.txt":
@@ -67,7 +67,7 @@ def find_dependency_file(strategy_directory: Path, app: PythonApp) -> Dependency
         files, hashes, urls = read.files, read.hashes, read.urls
     project = folder / "pyproject.toml"
     if project.is_file() and project != path:
-        files = (*files, ("pyproject.toml", read_bounded(project, "pyproject.toml")))
+        files = (*files, ("pyproject.toml", read_project_file(project, "pyproject.toml")))
     return DependencyFile(
         folder=folder,
         path=path,
@@ -102,7 +102,7 @@ def read_project(path: Path) -> dict[str, object]:
     if not path.is_file():
         return {}
     try:
-        return tomllib.loads(decode(read_bounded(path, path.name), path.name))
+        return tomllib.loads(decode(read_project_file(path, path.name), path.name))
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path.name} is not TOML: {error}") from None
 

@@ -14,7 +14,7 @@ from packaging.version import InvalidVersion
 from basewright._process import Completed, Process
 from basewright.apps.python_dependency_file import read_project, table_of
 from basewright.apps.python_install import Environment, install_wheel
-from basewright.apps.python_requirements import read_bounded
+from basewright.apps.python_requirements import read_project_file
 from basewright.apps.python_uv import Uv
 from basewright.apps.sources import read_app_folder
 from basewright.errors import BasewrightError, BuildFailedError, InputError, OutOfReachError
@@ -66,7 +66,7 @@ def build_wheel(
     source = read_app_folder(folder, strategy_directory=strategy_directory, at="project")
     for path in _metadata_files(folder):
         if f"project/{path.name}" not in source:
-            source.add(file(f"project/{path.name}", read_bounded(path, path.name)))
+            source.add(file(f"project/{path.name}", read_project_file(path, path.name)))
     uv = Uv(process, folder)
     with tempfile.TemporaryDirectory(prefix="basewright-") as scratch:
         copy, output = Path(scratch) / "project", Path(scratch) / "wheels"

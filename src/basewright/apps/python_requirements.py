@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from packaging.requirements import InvalidRequirement, Requirement
 
+from basewright.bounded import read_bounded
 from basewright.ecosystems.dist_info import normal_name
 from basewright.errors import InputError
 
@@ -53,7 +54,7 @@ def _read(
         return
     if depth > _MAX_DEPTH:
         raise InputError(f"{name} is included more than {_MAX_DEPTH} files deep")
-    files[name] = data = read_bounded(resolved, name)
+    files[name] = data = read_project_file(resolved, name)
     for line in logical_lines(decode(data, name)):
         include = _INCLUDE.fullmatch(line)
         if include is not None:
@@ -103,15 +104,6 @@ def decode(data: bytes, name: str) -> str:
         raise InputError(f"{name}: byte {error.start} is not UTF-8") from None
 
 
-def read_bounded(path: Path, name: str) -> bytes:
+def read_project_file(path: Path, name: str) -> bytes:
     """The whole file that `name` stands for in errors. Raises InputError."""
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_FILE_BYTES + 1)
-    except FileNotFoundError:
-        raise InputError(f"{name} does not exist") from None
-    except OSError as error:
-        raise InputError(f"{name} cannot be read: {error.strerror}") from None
-    if len(data) > MAX_FILE_BYTES:
-        raise InputError(f"{name} is larger than {MAX_FILE_BYTES:,} bytes")
-    return data
+    return read_bounded(path, max_bytes=MAX_FILE_BYTES, name=name)

@@ -9,7 +9,7 @@ import msgspec
 
 from basewright._process import Process
 from basewright.apps.python_dependency_file import DependencyFile, find_dependency_file, read_project, table_of
-from basewright.apps.python_requirements import decode, read_bounded
+from basewright.apps.python_requirements import decode, read_project_file
 from basewright.apps.python_uv import Uv, unbuilt, uv_version
 from basewright.apps.python_uv_lock import export_uv_lock
 from basewright.apps.sources import repository_of
@@ -108,7 +108,7 @@ def read_pylock(found: DependencyFile, *, process: Process, floor: str, pins: Se
     `pins` are the versions of a lock that it must come out with.
     """
     if found.kind == "pylock.toml":
-        return parse_pylock(read_bounded(found.path, found.name), found.name)
+        return parse_pylock(read_project_file(found.path, found.name), found.name)
     uv = Uv(process, found.folder, urls=found.urls)
     if found.kind == "uv.lock":
         return export_uv_lock(found, uv)
@@ -154,11 +154,11 @@ def _with_stubs(project: Path, scratch: Path, stubs: Sequence[tuple[str, str]]) 
     name, prefix, text = "uv.toml", "", ""
     for folder in (project, *project.parents):
         if (folder / "uv.toml").is_file():
-            text = decode(read_bounded(folder / "uv.toml", "uv.toml"), "uv.toml")
+            text = decode(read_project_file(folder / "uv.toml", "uv.toml"), "uv.toml")
             break
         if "uv" in table_of(read_project(folder / "pyproject.toml"), "tool"):
             name, prefix = "pyproject.toml", "tool.uv."
-            text = decode(read_bounded(folder / name, name), name)
+            text = decode(read_project_file(folder / name, name), name)
             break
     for stub, version in stubs:
         text += f'\n[[{prefix}dependency-metadata]]\nname = "{stub}"\nversion = "{version}"\nrequires-dist = []\n'

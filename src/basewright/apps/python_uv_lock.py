@@ -13,7 +13,7 @@ import msgspec
 from packaging.requirements import InvalidRequirement, Requirement
 
 from basewright.apps.python_dependency_file import DependencyFile, read_project, table_of
-from basewright.apps.python_requirements import decode, read_bounded
+from basewright.apps.python_requirements import decode, read_project_file
 from basewright.apps.python_uv import Uv
 from basewright.ecosystems.dist_info import normal_name
 from basewright.ecosystems.pypi import Pylock, PylockPackage, absolute_pylock, parse_pylock
@@ -29,9 +29,9 @@ def export_uv_lock(found: DependencyFile, uv: Uv) -> Pylock:
     _check_fresh(found)
     with tempfile.TemporaryDirectory(prefix="basewright-") as scratch:
         copy = Path(scratch).resolve()
-        (copy / "uv.lock").write_bytes(read_bounded(found.path, found.name))
+        (copy / "uv.lock").write_bytes(read_project_file(found.path, found.name))
         for folder in _members(found, root):
-            text = decode(read_bounded(root / folder / "pyproject.toml", "pyproject.toml"), "pyproject.toml")
+            text = decode(read_project_file(root / folder / "pyproject.toml", "pyproject.toml"), "pyproject.toml")
             (copy / folder).mkdir(parents=True, exist_ok=True)
             loose = re.sub(r"(?m)^(\s*requires-python\s*=\s*).*$", r'\1">=3.8"', text)
             (copy / folder / "pyproject.toml").write_text(loose, "utf-8")
@@ -80,7 +80,7 @@ class _UvLock(msgspec.Struct, frozen=True):
 
 def _uv_lock(found: DependencyFile) -> _UvLock:
     try:
-        return msgspec.convert(tomllib.loads(decode(read_bounded(found.path, found.name), found.name)), _UvLock)
+        return msgspec.convert(tomllib.loads(decode(read_project_file(found.path, found.name), found.name)), _UvLock)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise InputError(f"{found.name} is not a uv.lock: {error}") from None
 

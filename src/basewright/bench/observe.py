@@ -19,7 +19,7 @@ _SHORTEST_SECRET = 4
 _DRAIN_SECONDS = 60.0
 """What the load script may take beyond its phases: answers that are still to come, and a late rate."""
 GENERATOR_LIMIT = 0.7
-"""Share of a core above which the generator is the bottleneck (DESIGN.md)."""
+"""Share of a core above which the generator is the bottleneck."""
 _READ_ONLY = re.compile(r"Read-only file system|EROFS|\[Errno 30\]")
 _ABSOLUTE_PATH = re.compile(r"(?<![\w./])/[\w.+@-]+(?:/[\w.+@-]+)*")
 

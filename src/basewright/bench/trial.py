@@ -17,7 +17,7 @@ from basewright.runner.runner import Ending, Runner
 from basewright.strategy import Bench, Service
 
 CONTENTION_LIMIT = 0.1
-"""A round in which other work took more of the CPU is repeated (DESIGN.md)."""
+"""A round in which other work took more of the CPU is repeated."""
 _QUALIFIED_AT_ONCE = 2
 """Nothing is measured of these starts, and most of one is waiting; more would make a slow start a late one."""
 _COMPARED = (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 
+from basewright.bounded import read_bounded
 from basewright.cli.talk import Talk
 from basewright.errors import InputError
 
@@ -111,13 +112,7 @@ def source_date_epoch() -> int | None:
 def read_env_file(path: Path) -> dict[str, str]:
     """`NAME=value` lines as docker's --env-file reads them: `#` starts a comment line, quotes are kept; a bare `NAME`
     takes the value from this process's environment. Raises InputError, which never shows a value."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_ENV_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    if len(data) > _MAX_ENV_BYTES:
-        raise InputError(f"{path} is larger than {_MAX_ENV_BYTES:,} bytes")
+    data = read_bounded(path, max_bytes=_MAX_ENV_BYTES)
     variables = {}
     for number, line in enumerate(data.decode("utf-8", "surrogateescape").split("\n"), 1):
         text = line.rstrip("\r").lstrip()
