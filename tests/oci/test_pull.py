@@ -288,6 +288,16 @@ def test_a_foreign_layer_is_refused_by_name(tmp_path: Path, change: Mapping[str,
     assert sha256(made.layers[0]) in refused(shelf(made), tmp_path)
 
 
+def test_an_index_of_ko_says_its_images_are_images() -> None:
+    amd, arm = make_image(TAR), make_image(TAR, architecture="arm64")
+    kind = {"artifactType": "application/vnd.oci.image.config.v1+json"}
+    signature = {**make_image(TAR).descriptor(), "artifactType": "application/vnd.dev.cosign.artifact.sig.v1+json"}
+    images = [signature, *({**each.descriptor(), **kind} for each in (amd, arm))]
+    source = Shelf(render_index(images), indexed(amd, arm).blobs)
+    for platform, image in ((AMD64, amd), (parse_platform("arm64"), arm)):
+        assert resolve(source, platform=platform).manifest_digest == sha256(image.manifest_bytes)
+
+
 def test_an_artifact_is_no_image(tmp_path: Path) -> None:
     made = make_image(TAR)
     empty = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": sha256(b"{}"), "size": 2}

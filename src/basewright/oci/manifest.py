@@ -62,6 +62,11 @@ class Descriptor(_Struct, frozen=True, kw_only=True, omit_defaults=True, rename=
         return Digest(self.digest)
 
     @property
+    def is_artifact(self) -> bool:
+        """Whether it is said to be something else than an image. ko and crane write an image's own config type there."""
+        return self.artifact_type not in ("", *CONFIG_TYPES)
+
+    @property
     def is_foreign(self) -> bool:
         """Whether a layer is to be had from elsewhere only (Windows bases were): no registry needs to hold it."""
         return bool(self.urls) or "foreign" in self.media_type or "nondistributable" in self.media_type

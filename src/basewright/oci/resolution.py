@@ -99,7 +99,7 @@ class _Resolution:
         if len(above) > MAX_DEPTH:
             raise HostileInputError(f"{self._source.name} nests its indexes deeper than {MAX_DEPTH}")
         for each in index.manifests:
-            if is_attestation(each) or each.artifact_type:
+            if is_attestation(each) or each.is_artifact:
                 continue
             fits = each.platform is None or distance(self._platform, each.platform) is not None
             if each.media_type in INDEX_TYPES and fits:

@@ -309,6 +309,14 @@ def test_a_manifest_with_a_subject_is_not_the_image(tmp_path: Path) -> None:
     assert pull(folder).digest == sha256(image.manifest_bytes)
 
 
+def test_what_ko_lists_is_an_image_beside_a_signature(tmp_path: Path) -> None:
+    image, signature = make_image(TAR), make_image(TAR, TAR)
+    kinds = ("application/vnd.oci.image.config.v1+json", "application/vnd.dev.cosign.artifact.sig.v1+json")
+    listed = [each.descriptor() | {"artifactType": kind} for each, kind in zip((image, signature), kinds, strict=True)]
+    folder = lay_out(tmp_path / "layout", image, signature, index=render_index(listed))
+    assert pull(folder).digest == sha256(image.manifest_bytes)
+
+
 def test_a_layout_without_images_has_nothing_to_name(tmp_path: Path) -> None:
     folder = lay_out(tmp_path / "layout", make_image(TAR), index=render_index([]))
     with pytest.raises(InputError, match="has no image") as caught:

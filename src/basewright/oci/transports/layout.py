@@ -212,7 +212,7 @@ def _images(index: Index) -> list[Descriptor]:
     found = [
         each
         for each in index.manifests
-        if not each.artifact_type and not is_attestation(each) and not is_about(each.annotations.get(REF_NAME, ""))
+        if not each.is_artifact and not is_attestation(each) and not is_about(each.annotations.get(REF_NAME, ""))
     ]
     return found or list(index.manifests)
 
