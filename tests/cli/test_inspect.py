@@ -40,7 +40,10 @@ def test_a_layout_that_is_not_asked_is_named(
         registry.login = "basic"
         for words in (("inspect", name), ("copy", f"oci:{name.partition(':')[0]}", name), ("copy", name, "oci:new")):
             assert main([*words]) != ExitCode.PASS
-            assert f"{name} names an image in a registry; what is here is oci:{name}\n" in capsys.readouterr().err
+            assert (
+                f"{name} is taken for an image in a registry; a path is meant by oci:{name}\n"
+                in capsys.readouterr().err
+            )
 
 
 def document(capsys: pytest.CaptureFixture[str], *words: object) -> dict[str, object]:

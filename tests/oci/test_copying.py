@@ -15,9 +15,10 @@ from basewright.oci.digest import Digest
 from basewright.oci.manifest import Descriptor, ImagePlatform
 from basewright.oci.platform import parse_platform
 from basewright.oci.reference import parse_reference
-from basewright.oci.transports.catalog import FileName, ImageName, carried_name, open_file, parse_name
+from basewright.oci.transports.catalog import carried_name, open_file
 from basewright.oci.transports.content import check_replaceable
 from basewright.oci.transports.docker_archive import DockerArchiveSink
+from basewright.oci.transports.image_name import FileName, ImageName, parse_name
 from basewright.oci.transports.layout import LayoutSource
 from basewright.oci.transports.layout_archive import ArchiveSink
 from basewright.oci.transports.layout_folder import FolderSink

@@ -9,7 +9,8 @@ from basewright.cli.talk import Talk, print_result
 
 if TYPE_CHECKING:
     from basewright.oci.copying import Copied
-    from basewright.oci.transports.catalog import Doors, ImageName
+    from basewright.oci.transports.catalog import Doors
+    from basewright.oci.transports.image_name import ImageName
     from basewright.progress import Progress
 
 
@@ -32,11 +33,11 @@ def command(
     All platforms are copied, and the tag is kept where DST names none. A docker-archive or an engine takes one
     platform, this machine's unless --platform says otherwise; what it cannot keep is said.
     """
-    from basewright.oci.transports.catalog import parse_name, parse_target, told_apart
+    from basewright.oci.transports.image_name import parse_name, parse_target, told_apart
 
     with Talk(quiet=quiet, verbose=verbose) as talk:
         world = world_of(talk)
-        for word in filter(None, map(told_apart, (source, target))):
+        for word in filter(None, (told_apart(source), told_apart(target, is_target=True))):
             talk.notice(word)
         copied = _copy(
             parse_name(source),

@@ -10,7 +10,8 @@ from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.manifest import ImagePlatform
 from basewright.oci.platform import host_platform, parse_platform
 from basewright.oci.resolution import Resolved, resolve, resolve_any
-from basewright.oci.transports.catalog import open_source, parse_name, told_apart
+from basewright.oci.transports.catalog import open_source
+from basewright.oci.transports.image_name import parse_name, told_apart
 from basewright.oci.transports.transport import LocalSource, Source
 
 if TYPE_CHECKING:

@@ -7,12 +7,10 @@ from basewright.oci.copying import copy_image
 from basewright.oci.image import Image
 from basewright.oci.manifest import ImagePlatform
 from basewright.oci.reference import Reference, parse_reference
-from basewright.oci.transports.content import check_replaceable
+from basewright.oci.transports.content import check_plain, check_replaceable
 from basewright.oci.transports.layout_archive import ArchiveSink
 from basewright.oci.transports.layout_folder import FolderSink, check_folder
 from basewright.oci.transports.stored import StoreSource
-
-_COMPRESSED = (".gz", ".tgz", ".zst", ".xz", ".bz2", ".zip")
 
 
 def write_layout(image: Image, path: Path, *, reference: str) -> None:
@@ -37,11 +35,7 @@ def write_layout(image: Image, path: Path, *, reference: str) -> None:
 
 def check_target(path: Path) -> None:
     """Whether a layout may be written to `path`, before anything is built for it. Raises InputError."""
-    if path.suffix in _COMPRESSED:
-        raise InputError(
-            f"{path} names a compressed file, and layers are compressed already",
-            hint="a name that ends in .tar is an OCI archive, any other one a folder",
-        )
+    check_plain(path)
     if path.suffix != ".tar":
         check_folder(path)
     elif path.is_dir():

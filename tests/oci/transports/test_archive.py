@@ -17,7 +17,8 @@ from basewright.oci.layer import read_layer
 from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.platform import parse_platform
 from basewright.oci.transports.archive import read_archive
-from basewright.oci.transports.catalog import RootfsName, open_file
+from basewright.oci.transports.catalog import open_file
+from basewright.oci.transports.image_name import RootfsName
 from tests.doubles.image import MadeImage, archive, as_json, lay_out, make_image, member, pack_folder, packed, sha256
 
 ROOT = archive(member("./etc", kind=b"5"), member("./etc/os-release", b"ID=alpine\n"), member("./bin/sh", b"#!"))

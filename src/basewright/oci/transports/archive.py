@@ -8,7 +8,8 @@ from basewright.oci.blob import BlobStore
 from basewright.oci.image import Image
 from basewright.oci.manifest import ImagePlatform
 from basewright.oci.pull import pull_image
-from basewright.oci.transports.catalog import DockerArchiveName, LayoutName, OciArchiveName, open_file, recognise
+from basewright.oci.transports.catalog import open_file
+from basewright.oci.transports.image_name import DockerArchiveName, LayoutName, OciArchiveName, recognise
 from basewright.oci.transports.transport import UnpackedSource
 
 

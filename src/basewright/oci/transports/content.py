@@ -12,6 +12,7 @@ from basewright.oci.layer_limits import LayerLimits
 _PROBE_ENTRIES = 20_000
 _ROOT_NAMES = {"bin", "etc", "usr", "lib", "sbin"}
 _IMAGE_NAMES = {"oci-layout", "manifest.json"}
+_COMPRESSED = (".gz", ".tgz", ".zst", ".xz", ".bz2", ".zip")
 _EXPECTED = "an OCI layout or archive, a docker-archive or a root filesystem tarball is expected"
 
 
@@ -116,6 +117,16 @@ def check_exists(path: Path) -> None:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     raise InputError(f"{path} does not exist")
+
+
+def check_plain(path: Path) -> None:
+    """What ends like a compressed file is no folder's name, and an archive of images is not compressed. Raises
+    InputError."""
+    if path.suffix in _COMPRESSED and not path.is_dir():
+        raise InputError(
+            f"{path} names a compressed file, and layers are compressed already",
+            hint="a name that ends in .tar is an OCI archive, any other one a folder",
+        )
 
 
 def check_replaceable(path: Path) -> None:

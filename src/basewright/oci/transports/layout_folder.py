@@ -191,11 +191,13 @@ def listed_as(top: Descriptor, tag: str | None, whole_name: Reference | None) ->
 def as_referrer(descriptor: Descriptor, data: bytes, tag: str | None) -> Descriptor | None:
     """The entry of a manifest that is about another one, by its subject or its tag; None for any other."""
     value = parse_manifest(data, name=f"the manifest {descriptor.checked_digest.short}")
-    if value.subject is None and tag is None:
+    if tag is not None:
+        return msgspec.structs.replace(descriptor, annotations={REF_NAME: tag})
+    if value.subject is None:
         return None
     found = described_as(descriptor, data, value)
-    others = {key: text for key, text in found.annotations.items() if key not in (REF_NAME, CONTAINERD_NAME)}
-    return msgspec.structs.replace(found, annotations=others | ({REF_NAME: tag} if tag else {}))
+    own = {key: text for key, text in found.annotations.items() if key not in (REF_NAME, CONTAINERD_NAME)}
+    return msgspec.structs.replace(found, annotations=own)
 
 
 def _reachable(layout: LayoutSource, listed: Iterable[Descriptor], depth: int = 0) -> Iterator[Digest]:
