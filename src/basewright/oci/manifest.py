@@ -63,7 +63,7 @@ class Descriptor(_Struct, frozen=True, kw_only=True, omit_defaults=True, rename=
 
     @property
     def is_artifact(self) -> bool:
-        """Whether it is said to be something else than an image. ko and crane write an image's own config type there."""
+        """Whether it is said to be something else than an image: ko and crane write an image's config type there."""
         return self.artifact_type not in ("", *CONFIG_TYPES)
 
     @property
