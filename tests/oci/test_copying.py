@@ -434,6 +434,15 @@ def test_a_docker_archive_keeps_the_image_s_id(tmp_path: Path) -> None:
     assert {each["mediaType"] for each in written["layers"]} == {"application/vnd.oci.image.layer.v1.tar+gzip"}
 
 
+@pytest.mark.parametrize("asked", ["2", "other:2", "docker.io/library/other:2"])
+def test_the_name_that_was_asked_for_goes_along(tmp_path: Path, asked: str) -> None:
+    source = laid_out(tmp_path / "in", make_image(TAR).manifest_bytes, make_image(TAR).blobs, media_type=OCI_MANIFEST)
+    copy(source, DockerArchiveSink(tmp_path / "x.tar", names=("calendar:1", "other:2")))
+    by_name(parse_name(f"docker-archive:{tmp_path}/x.tar:{asked}"), tmp_path / "out")
+    (listed,) = json.loads((tmp_path / "out" / "index.json").read_bytes())["manifests"]
+    assert listed["annotations"][REF_NAME] == "2"
+
+
 def test_what_a_docker_archive_says_of_other_platforms(tmp_path: Path) -> None:
     top, contents = two_platforms()
     source = laid_out(tmp_path / "in", top, contents)

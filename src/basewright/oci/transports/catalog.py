@@ -188,14 +188,12 @@ def carried_name(name: ImageName, source: Source) -> "tuple[str | None, Referenc
             tag, full = source.ref_name()
             return tag, _reference(full or (tag if tag and ":" in tag else None))
         case DockerArchiveName() | EngineName():
-            from basewright.oci.transports.docker_archive import DockerArchiveSource
+            from basewright.oci.transports.docker_archive import DockerArchiveSource, is_called
 
             assert isinstance(source, DockerArchiveSource)
-            names = source.repo_tags()
-            wanted = _reference(name.tag if isinstance(name, DockerArchiveName) else name.reference)
-            whole = next((each for each in map(_reference, names) if each == wanted), None)
-            if whole is None and names:
-                whole = _reference(names[0])
+            wanted = (name.tag if isinstance(name, DockerArchiveName) else name.reference) or ""
+            names = sorted(source.repo_tags(), key=lambda each: not is_called(each, wanted))
+            whole = next(map(_reference, names), None)
             return whole.tag if whole is not None else None, whole
         case RootfsName():
             return None, None

@@ -63,7 +63,8 @@ class DockerArchiveSource(MadeSource):
             items = msgspec.json.decode(data, type=list[_Item])
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise HostileInputError(f"the manifest.json of {self.name} is damaged: {error}") from None
-        found = [each for each in items if self._tag is None or _is_named(each, self._tag)]
+        tag = self._tag
+        found = [each for each in items if tag is None or any(is_called(name, tag) for name in each.repo_tags or ())]
         if len(found) != 1:
             names = sorted(name for item in items for name in item.repo_tags or ())
             raise InputError(
@@ -88,13 +89,12 @@ class DockerArchiveSource(MadeSource):
         ]
 
 
-def _is_named(item: _Item, tag: str) -> bool:
-    names = item.repo_tags or ()
-    if any(tag in (name, name.rpartition(":")[2]) for name in names):
+def is_called(name: str, tag: str) -> bool:
+    """Whether `tag` means an image's `name`: as it stands there, whole, or by what is behind the colon."""
+    if tag in (name, name.rpartition(":")[2]):
         return True
     try:
-        whole = parse_reference(tag)
-        return any(parse_reference(name) == whole for name in names)
+        return parse_reference(name) == parse_reference(tag)
     except InputError:
         return False
 
