@@ -19,6 +19,10 @@ from pathlib import Path
 
 import pytest
 
+from basewright._process import HostProcess
+from basewright.apps.go_command import find_go
+from basewright.errors import OutOfReachError
+
 _EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "calendar-api"
 _START_SECONDS = 60
 
@@ -127,9 +131,10 @@ def _install_python(folder: Path) -> Path:
 
 
 def _build_go(program: Path) -> Path:
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("there is no go on PATH")
+    try:
+        go = str(find_go(HostProcess()).path)
+    except OutOfReachError as error:
+        pytest.skip(error.message)
     environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "go1.24.13+auto"}
     subprocess.run([go, "vet", "./..."], cwd=_EXAMPLE / "go", env=environment, check=True)
     subprocess.run([go, "build", "-o", str(program), "."], cwd=_EXAMPLE / "go", env=environment, check=True)

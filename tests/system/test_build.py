@@ -120,12 +120,14 @@ def test_another_user_with_an_empty_cache_builds_the_same(built: tuple[Project, 
         pytest.skip("no other user can run this interpreter")
     home = again.folder.parent / "home"
     home.mkdir()
+    (home / "settings.toml").touch()
     for path in (home, again.folder.parent, *again.folder.rglob("*"), again.folder):
         os.chown(path, 4321, 4321)
     for path in again.folder.parents:  # pytest's own folders are for root only
         if path.stat().st_uid == 0 and not path.stat().st_mode & 0o001:
             path.chmod(path.stat().st_mode | 0o011)
     env = {"HOME": str(home), "BASEWRIGHT_CACHE": str(home / "cache"), "TMPDIR": "/tmp"}
+    env["BASEWRIGHT_SETTINGS"] = str(home / "settings.toml")
     seen = build(again, env=env, before=as_user)
     assert (seen.code, seen.out.strip()) == (0, built[1]), seen.err
 
