@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.doubles.repository import write_repository
 
 from basewright.build.dockerfile import render_dockerfile
 from basewright.errors import InputError
@@ -20,15 +21,6 @@ DIGESTS = {"alpine:3.18": "sha256:" + "1" * 64, "golang:1.24.13-alpine": "sha256
 GO = LockedGo(toolchain="1.24.13", source="")
 MAIN = "package main\n\nfunc main() {}\n"
 Golden = Callable[[str, str], None]
-
-
-def repository(root: Path, files: dict[str, str]) -> Path:
-    (root / ".git").mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
 
 
 def strategy(directory: Path, candidate: str, service: str = "") -> Strategy:
@@ -93,7 +85,7 @@ def test_a_module_in_a_folder_with_odd_names_is_copied_as_it_is_named(tmp_path: 
         f"{folder}/go.sum": "",
         f"{folder}/cmd/it's a server/main.go": MAIN,
     }
-    asked = strategy(repository(tmp_path, files), f'app = {{ go = "{folder}" }}\nbase = "alpine:3.18"')
+    asked = strategy(write_repository(tmp_path, files), f'app = {{ go = "{folder}" }}\nbase = "alpine:3.18"')
     text = render(asked)
     golden("dockerfile/odd-names.Dockerfile", text)
     assert linted(text) == []
@@ -105,7 +97,7 @@ def test_a_workspace_is_copied_whole_with_every_go_mod_first(tmp_path: Path, gol
         **{"words/go.mod": "module example.com/words\n", "words/go.sum": "", "words/words.go": "package words\n"},
         "go.work": "go 1.24\n\nuse (\n\t./services/go\n\t./words\n)\n",
     }
-    root = repository(tmp_path, files)
+    root = write_repository(tmp_path, files)
     candidate = 'app = { go = "go" }\nbase = "debian:trixie-slim"\ntoolchain = "golang:1.24-alpine3.21"\n'
     text = render(strategy(root / "services", candidate + 'runtime-packages = ["ca-certificates"]'))
     golden("dockerfile/workspace.Dockerfile", text)
@@ -113,14 +105,14 @@ def test_a_workspace_is_copied_whole_with_every_go_mod_first(tmp_path: Path, gol
 
 
 def test_a_vendor_folder_needs_no_download(tmp_path: Path) -> None:
-    root = repository(tmp_path, {**GO_FILES, "go/vendor/modules.txt": ""})
+    root = write_repository(tmp_path, {**GO_FILES, "go/vendor/modules.txt": ""})
     text = render(strategy(root, GO_ON_ALPINE))
     assert "go mod download" not in text and "-mod=vendor" in text
     assert linted(text) == []
 
 
 def test_arguments_of_a_binary_are_its_command(tmp_path: Path) -> None:
-    root = repository(tmp_path, GO_FILES)
+    root = write_repository(tmp_path, GO_FILES)
     text = render(strategy(root, f'{GO_ON_ALPINE}\narguments = ["--addr", ":8080"]'))
     assert text.endswith('ENTRYPOINT ["/app/shop"]\nCMD ["--addr", ":8080"]\n')
 
@@ -152,7 +144,7 @@ def test_arguments_of_a_binary_are_its_command(tmp_path: Path) -> None:
 def test_the_build_stage_has_the_locked_toolchain(
     tmp_path: Path, toolchain: str | None, digests: dict[str, str], line: str, fixed: bool
 ) -> None:
-    root = repository(tmp_path, GO_FILES)
+    root = write_repository(tmp_path, GO_FILES)
     named = f'\ntoolchain = "{toolchain}"' if toolchain else ""
     text = render(strategy(root, GO_ON_ALPINE + named), digests=digests)
     assert f"FROM --platform=$BUILDPLATFORM {line} AS build\n" in text
@@ -170,7 +162,7 @@ def test_the_build_stage_has_the_locked_toolchain(
     ],
 )
 def test_runtime_packages_leave_no_cache(tmp_path: Path, base: str, packages: str, install: str) -> None:
-    root = repository(tmp_path, GO_FILES)
+    root = write_repository(tmp_path, GO_FILES)
     text = render(strategy(root, f'app = {{ go = "go" }}\nbase = "{base}"\nruntime-packages = {packages}'))
     assert install in text
     assert ("rm -rf /var/lib/apt/lists/*" in text) is ("apt-get" in text)
@@ -178,7 +170,7 @@ def test_runtime_packages_leave_no_cache(tmp_path: Path, base: str, packages: st
 
 
 def test_an_unknown_distribution_cannot_be_given_packages(tmp_path: Path) -> None:
-    root = repository(tmp_path, GO_FILES)
+    root = write_repository(tmp_path, GO_FILES)
     candidate = 'app = { go = "go" }\nbase = "gcr.io/distroless/static-debian13"'
     assert linted(render(strategy(root, candidate))) == []
     with pytest.raises(InputError, match=r"gcr\.io/distroless/static-debian13:latest is not known"):
@@ -186,7 +178,7 @@ def test_an_unknown_distribution_cannot_be_given_packages(tmp_path: Path) -> Non
 
 
 def test_hostile_values_stay_values(tmp_path: Path) -> None:
-    root = repository(tmp_path, GO_FILES)
+    root = write_repository(tmp_path, GO_FILES)
     evil = """[service.env]
 QUOTED = "a \\"b\\" $HOME \\\\"
 ENDING = "x\\\\"
@@ -203,20 +195,20 @@ EMPTY = ""
 
 
 def test_a_line_break_in_a_variable_is_refused(tmp_path: Path) -> None:
-    root = repository(tmp_path, GO_FILES)
+    root = write_repository(tmp_path, GO_FILES)
     with pytest.raises(InputError, match="variable KEY holds a line break"):
         render(strategy(root, GO_ON_ALPINE, '[service.env]\nKEY = "a\\nUSER root"\n'))
 
 
 @pytest.mark.parametrize("base", ["alpine:3.18\\nRUN evil", "alpine 3.18", "alpine:3.18 AS build"])
 def test_a_base_that_is_no_reference_is_refused(tmp_path: Path, base: str) -> None:
-    root = repository(tmp_path, GO_FILES)
+    root = write_repository(tmp_path, GO_FILES)
     with pytest.raises(InputError):
         render(strategy(root, f'app = {{ go = "go" }}\nbase = "{base}"'))
 
 
 def test_a_folder_with_a_line_break_is_refused(tmp_path: Path) -> None:
-    root = repository(tmp_path, {"a\nRUN evil/go.mod": "module x\n\ngo 1.24\n", "a\nRUN evil/main.go": MAIN})
+    root = write_repository(tmp_path, {"a\nRUN evil/go.mod": "module x\n\ngo 1.24\n", "a\nRUN evil/main.go": MAIN})
     (root / "go").symlink_to("a\nRUN evil")
     with pytest.raises(InputError, match="cannot stand in a Dockerfile"):
         render(strategy(root, 'app = { go = "go" }\nbase = "alpine:3.18"'))
@@ -254,7 +246,7 @@ def test_requirements_without_hashes_come_from_the_lock(tmp_path: Path, golden: 
         '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n',
         "app/src/shop/__init__.py": "",
     }
-    asked = strategy(repository(tmp_path, files), 'app = { python = "app" }\nbase = "python:3.13-slim"')
+    asked = strategy(write_repository(tmp_path, files), 'app = { python = "app" }\nbase = "python:3.13-slim"')
     text = render(asked, locked_python=locked_python())
     golden("dockerfile/locked-python.Dockerfile", text)
     assert linted(text) == []
@@ -263,7 +255,7 @@ def test_requirements_without_hashes_come_from_the_lock(tmp_path: Path, golden: 
 
 
 def test_a_python_app_without_dependencies_needs_no_lock(tmp_path: Path) -> None:
-    root = repository(tmp_path, {"app/src/shop.py": "app = None\n"})
+    root = write_repository(tmp_path, {"app/src/shop.py": "app = None\n"})
     text = render(strategy(root, 'app = { python = "app" }\nbase = "python:3.13-alpine"\nbytecode = "none"'))
     assert "PYTHONPATH=/app:/app/src" in text and "requirements" not in text and "compileall" not in text
     assert linted(text) == []
@@ -280,13 +272,15 @@ def test_a_python_app_without_dependencies_needs_no_lock(tmp_path: Path) -> None
     ],
 )
 def test_a_command_finds_its_program_as_in_an_image_built_here(tmp_path: Path, program: str, entry: str) -> None:
-    root = repository(tmp_path, {"app/shop.py": ""})
+    root = write_repository(tmp_path, {"app/shop.py": ""})
     named = f'app = {{ python = "app" }}\nbase = "python:3.13-slim"\ncommand = ["{program}", "x"]'
     assert render(strategy(root, named)).endswith(f'ENTRYPOINT ["{entry}", "x"]\n')
 
 
 def test_a_local_requirement_is_installed_from_its_folder(tmp_path: Path) -> None:
-    root = repository(tmp_path, {"app/shop.py": "", "libs/words/pyproject.toml": "[build-system]\nrequires = []\n"})
+    root = write_repository(
+        tmp_path, {"app/shop.py": "", "libs/words/pyproject.toml": "[build-system]\nrequires = []\n"}
+    )
     lock = LockedPython(
         source="", source_sha256="", requires_python="", requirements=(), resolver="", local_projects=("libs/words",)
     )
@@ -297,13 +291,13 @@ def test_a_local_requirement_is_installed_from_its_folder(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("base", ["scratch", "debian:trixie-slim"])
 def test_python_needs_an_image_of_python(tmp_path: Path, base: str) -> None:
-    root = repository(tmp_path, {"app/shop.py": ""})
+    root = write_repository(tmp_path, {"app/shop.py": ""})
     with pytest.raises(InputError, match='candidate "one"'):
         render(strategy(root, f'app = {{ python = "app" }}\nbase = "{base}"'))
 
 
 def test_a_moving_tag_is_said_to_move(tmp_path: Path) -> None:
-    root = repository(tmp_path, {"app/shop.py": ""})
+    root = write_repository(tmp_path, {"app/shop.py": ""})
     for base in ("python", "python:latest"):
         text = render(strategy(root, f'app = {{ python = "app" }}\nbase = "{base}"'))
         assert "FROM python:latest AS build" in text and linted(text) == []

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from basewright._http import PooledHttp
+from basewright.bases.debian.assembly import DebianRoot
 from basewright.bases.debian.distribution import (
     assemble_debian,
     assembler_files,
@@ -96,6 +97,17 @@ def write_out(tree: Tree, root: Path) -> None:
         (root / entry.path).hardlink_to(root / entry.link)
 
 
+def write_base(packages: tuple[str, ...], folder: Path, cache: Path, http: PooledHttp) -> DebianRoot:
+    """Trixie with these packages, assembled for this machine."""
+    if os.uname().machine != "x86_64":
+        pytest.skip("for amd64 only")
+    base, platform = DebianBase(debian="trixie", packages=packages), Platform.LINUX_AMD64
+    locked = resolve_debian(base, platform, http=http, cache=cache, now=NOW, progress=say)
+    root = assemble_debian(locked, platform, mirrors=find_mirrors(base), http=http, cache=cache, progress=say)
+    write_out(root.tree, folder)
+    return root
+
+
 def run_in(root: Path, *command: str) -> str:
     done = subprocess.run(["chroot", str(root), *command], capture_output=True, text=True, check=False, env=PLAIN)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -118,25 +130,13 @@ def test_a_minimal_python_is_assembled_in_seconds(platform: Platform, cache: Pat
 
 @AS_ROOT
 def test_a_minimal_python_runs(cache: Path, http: PooledHttp, tmp_path: Path) -> None:
-    if os.uname().machine != "x86_64":
-        pytest.skip("for amd64 only")
-    base = DebianBase(debian="trixie", packages=MINIMAL)
-    platform = Platform.LINUX_AMD64
-    locked = resolve_debian(base, platform, http=http, cache=cache, now=NOW, progress=say)
-    root = assemble_debian(locked, platform, mirrors=find_mirrors(base), http=http, cache=cache, progress=say)
-    write_out(root.tree, tmp_path)
+    write_base(MINIMAL, tmp_path, cache, http)
     assert run_in(tmp_path, "/usr/bin/python", "-c", SCRIPT) == "Europe/Berlin True\n"
 
 
 @AS_ROOT
 def test_a_root_with_apt_has_a_database_that_dpkg_accepts(cache: Path, http: PooledHttp, tmp_path: Path) -> None:
-    if os.uname().machine != "x86_64":
-        pytest.skip("for amd64 only")
-    base = DebianBase(debian="trixie", packages=WITH_APT)
-    platform = Platform.LINUX_AMD64
-    locked = resolve_debian(base, platform, http=http, cache=cache, now=NOW, progress=say)
-    root = assemble_debian(locked, platform, mirrors=find_mirrors(base), http=http, cache=cache, progress=say)
-    write_out(root.tree, tmp_path)
+    root = write_base(WITH_APT, tmp_path, cache, http)
     assert run_in(tmp_path, "/usr/bin/dpkg", "--audit") == ""
     assert run_in(tmp_path, "/bin/sh", "-c", "apt-get check && awk 'BEGIN{print 42}' && which ls").endswith(
         "42\n/usr/bin/ls\n"

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from tests.doubles.repository import write_repository
 
 from basewright._http import PooledHttp
 from basewright._process import HostProcess
@@ -65,12 +66,7 @@ def candidate(package: str | None = None, toolchain: str | None = None) -> Candi
 
 
 def repository(root: Path, files: dict[str, str]) -> Path:
-    (root / ".git").mkdir(parents=True)
-    for name, text in {"go/go.mod": "module example.com/hello\n\ngo 1.21\n", **files}.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
+    return write_repository(root, {"go/go.mod": "module example.com/hello\n\ngo 1.21\n", **files})
 
 
 def with_hash(root: Path) -> Path:
