@@ -9,6 +9,7 @@ from typing import Self
 import click
 
 from basewright.errors import OutOfReachError
+from basewright.printable import printable
 
 
 def print_result(text: str) -> None:
@@ -48,7 +49,7 @@ class Talk:
 
     def progress(self, text: str) -> None:
         """What is being done now."""
-        shown = "".join(each if each.isprintable() else "?" for each in text)
+        shown = printable(text)
         seconds = time.monotonic() - self._started
         if self._terminal:
             line = f"{seconds:5.0f} s  {shown}"[:118]
@@ -62,8 +63,7 @@ class Talk:
         """Something that the user should know, whatever stderr is; silent with `quiet` only."""
         self._clear()
         if not self._quiet:
-            shown = "".join(each if each.isprintable() or each == "\n" else "?" for each in text)
-            sys.stderr.write(shown + "\n")
+            sys.stderr.write(printable(text) + "\n")
 
     def _clear(self) -> None:
         if self._terminal and self._width:
