@@ -1,6 +1,7 @@
 """Errors for the reader: one sentence, a hint, and the exit code that goes with them.
 
-Exit codes: 0 pass, 1 the gate says no, 2 the input must be fixed, 3 could not tell, 130 interrupted.
+Exit codes: 0 a decision, or no difference; 1 no candidate qualifies, or a difference; 2 the input must be fixed;
+3 could not tell; 130 interrupted.
 """
 
 from enum import IntEnum

@@ -42,7 +42,8 @@ class _LazyGroup(click.Group):
 def basewright() -> None:
     """Makes a container base image decision executable: your service, built, run and measured on every candidate base.
 
-    Exit codes: 0 pass, 1 the gate says no, 2 the input must be fixed, 3 could not tell, 130 interrupted.
+    Exit codes: 0 a decision, or no difference; 1 no candidate qualifies, or a difference; 2 the input must be fixed;
+    3 could not tell; 130 interrupted.
     """
 
 
