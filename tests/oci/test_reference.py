@@ -113,3 +113,10 @@ def test_what_is_no_reference_is_refused(text: str) -> None:
 def test_no_tag_where_none_is_to_be_filled_in() -> None:
     assert parse_reference("x", default_tag=None).tag is None
     assert parse_reference(f"x@{DIGEST}").tag is None
+
+
+def test_an_address_is_no_reference_and_its_password_is_not_told() -> None:
+    with pytest.raises(InputError) as caught:
+        parse_reference("https://me:hunter2@ghcr.io/team/service?token=hunter2")
+    assert caught.value.hint == "write it without https://"
+    assert "hunter2" not in caught.value.message

@@ -50,6 +50,11 @@ def is_tag(text: str) -> bool:
 
 def parse_reference(text: str, *, default_tag: str | None = "latest") -> Reference:
     """Parses what `docker pull` takes; no tag and no digest means `default_tag`. Raises InputError."""
+    if text.startswith(("http://", "https://")):
+        from basewright._url import redact
+
+        scheme = text.partition("//")[0] + "//"
+        raise InputError(f"{redact(text)[:200]!r} is not an image reference", hint=f"write it without {scheme}")
     rest, at, digest_text = text.partition("@")
     digest = _digest(digest_text, text) if at else None
     registry, remainder = _split_registry(rest)

@@ -7,7 +7,7 @@ import pytest
 from basewright.errors import InputError
 from basewright.oci.platform import parse_platform
 from basewright.oci.transports.catalog import open_file
-from basewright.oci.transports.image_name import LayoutName, parse_name
+from basewright.oci.transports.image_name import DockerArchiveName, LayoutName, OciArchiveName, parse_name
 from basewright.oci.transports.layout import LayoutSource
 from tests.doubles.image import archive, lay_out, make_image, member, render_index, sha256
 
@@ -32,6 +32,15 @@ def test_one_of_several_images_by_tag_digest_or_whole_name(tmp_path: Path) -> No
     with pytest.raises(InputError, match="several images") as caught:
         LayoutSource(path).manifest(None)
     assert caught.value.hint == f"name one: 1, @{two_digest}"
+
+
+def test_a_folder_is_no_archive(tmp_path: Path) -> None:
+    lay_out(tmp_path / "layout", make_image(ROOT))
+    for kind in (OciArchiveName, DockerArchiveName):
+        place = open_file(kind(path=tmp_path / "layout"), platform=parse_platform("amd64"), created="")
+        with pytest.raises(InputError, match="is a folder") as caught, place:
+            pass
+        assert caught.value.hint == f"an OCI layout is named oci:{tmp_path}/layout"
 
 
 def test_nameless_images_are_several_unless_each_has_a_platform(tmp_path: Path) -> None:

@@ -131,6 +131,19 @@ def test_targets_that_do_not_exist_yet(tmp_path: Path, monkeypatch: pytest.Monke
         parse_target("./out.tar.gz")
 
 
+def test_a_word_on_skopeo_s_other_places() -> None:
+    for text in ("dir:out", "ostree:x@/repo", "sif:x.sif"):
+        assert told_apart(text).startswith(f"{text} is taken for an image in a registry; skopeo's ")
+        assert told_apart(text, is_target=True) == told_apart(text)
+
+
+@pytest.mark.parametrize("prefix", ["containers-storage", "docker-daemon"])
+def test_an_engine_s_image_is_no_path(prefix: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_name(f"{prefix}:")
+    assert caught.value.hint == f"such as {prefix}:REF"
+
+
 def test_a_word_on_targets_that_nobody_may_push_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for text, place in {"out.tar": "oci-archive:out.tar", "out": "oci:out", "out:v1": "oci:out:v1"}.items():

@@ -87,6 +87,8 @@ def _is_packed(path: Path) -> bool:
 def unpacked_archive(path: Path, limits: LayerLimits) -> Iterator[Path]:
     """The same archive, unpacked into a scratch file where it is packed."""
     check_exists(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder", hint=f"an OCI layout is named oci:{path}")
     if not _is_packed(path):
         yield path
         return

@@ -119,8 +119,8 @@ def parse_target(text: str) -> ImageName:
 
 
 def told_apart(text: str, *, is_target: bool = False) -> str:
-    """A word on `layout:v1`, which names an image in a registry although `layout` is one here, or an empty folder; of
-    targets on `new.tar` as well, since hardly anybody may push to docker.io/library. Else empty."""
+    """A word on `layout:v1`, which names an image in a registry although `layout` is one here, or an empty folder, and
+    on `dir:x`; of targets on `new.tar` as well, since hardly anybody may push to docker.io/library. Else empty."""
     prefix, colon, _ = text.partition(":")
     if (colon and prefix in _PREFIXES) or text.startswith(_PATH_STARTS) or _exists(Path(text)):
         return ""
@@ -129,6 +129,8 @@ def told_apart(text: str, *, is_target: bool = False) -> str:
         if colon and _exists(where):
             is_empty = where.is_dir() and not any(where.iterdir())
             meant: ImageName = _named(LayoutName(path=where) if is_empty else recognise(where), tag, digest)
+        elif colon and prefix in _FOREIGN:
+            return f"{text} is taken for an image in a registry; skopeo's {prefix}: is not known here"
         elif is_target and "/" not in text:
             meant = parse_target(f"./{text}")
         else:
@@ -145,7 +147,10 @@ def _exists(path: Path) -> bool:
         return False
 
 
-_PREFIXES = ("docker", "oci", "oci-archive", "docker-archive", "docker-daemon", "containers-storage", "rootfs")
+_ENGINES = ("docker-daemon", "containers-storage")
+_PREFIXES = ("docker", "oci", "oci-archive", "docker-archive", "rootfs", *_ENGINES)
+_FOREIGN = ("dir", "ostree", "sif", "tarball")
+"""skopeo's other prefixes."""
 
 
 def _prefixed(prefix: str, rest: str, text: str) -> ImageName:
@@ -155,9 +160,9 @@ def _prefixed(prefix: str, rest: str, text: str) -> ImageName:
             return _registry_name(text)
         return _registry_name(rest[2:])
     if not rest:
-        raise InputError(f"{text!r} names nothing", hint=f"such as {prefix}:PATH")
+        raise InputError(f"{text!r} names nothing", hint=f"such as {prefix}:{'REF' if prefix in _ENGINES else 'PATH'}")
     match prefix:
-        case "docker-daemon" | "containers-storage":
+        case _ if prefix in _ENGINES:
             from basewright.oci.transports.engine import Engine
 
             return EngineName(engine=Engine(prefix), reference=rest)
