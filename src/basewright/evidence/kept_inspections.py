@@ -20,7 +20,7 @@ from basewright.feeds.snapshot import dataset_checksum
 from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.platform import unmet
 
-FORMAT = 2
+FORMAT = 3
 """Of the files, and of what an inspection says of the same image: a change of either is a new one."""
 _CHECKSUM_BYTES = 4
 

@@ -6,8 +6,8 @@ evidence owns is unexplained. Pure.
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise
 
 import msgspec
 
@@ -30,6 +30,7 @@ _BYTECODE = re.compile(r"(?P<folder>(?:.*/)?)__pycache__/(?P<name>[^/]+)\.[^./]+
 _NODE_MODULE = re.compile(r"(?:.*/)?node_modules/(?:@[^/]+/)?[^/@.][^/]*(?=/)")
 _GEM = re.compile(r"(?P<home>(?:.*/)?)gems/(?P<gem>[^/]+-\d[^/]*)(?=/)")
 _APPLICATION_VARIABLES = ("PYTHONPATH", "KO_DATA_PATH")
+_CLASS_PATH_OPTIONS = ("-cp", "-classpath", "--class-path")
 _MAX_FOLDERS = 100
 
 
@@ -135,7 +136,10 @@ class _Claims:
         env = dict(each.split("=", 1) for each in config.env or () if "=" in each)
         folders = {_relative(config.working_dir)}
         folders |= {_relative(part) for name in _APPLICATION_VARIABLES for part in env.get(name, "").split(":")}
-        for path in self._programs(config, env):
+        words = (*(config.entrypoint or ()), *(config.cmd or ()))
+        classes = tuple(_class_path(words))
+        folders |= {_relative(posixpath.join(config.working_dir, each)) for each in classes}
+        for path in self._programs((*words, *classes), config.working_dir, env):
             if path not in self.owners:
                 self.owners[path] = Owner.APPLICATION
                 folders.add(posixpath.dirname(path))
@@ -145,10 +149,10 @@ class _Claims:
             if (below and entry.path.startswith(below)) or (len(entry.head) > 64 and is_go_program(entry.head)):
                 self.owners[entry.path] = Owner.APPLICATION
 
-    def _programs(self, config: RunConfig, env: dict[str, str]) -> Iterator[str]:
+    def _programs(self, words: Sequence[str], working_dir: str, env: dict[str, str]) -> Iterator[str]:
         """The files that entry point and command name: the program as PATH finds it, arguments as they are."""
-        for position, word in enumerate((*(config.entrypoint or ()), *(config.cmd or ()))):
-            places = [posixpath.join(config.working_dir or "/", word)] if "/" in word or position else []
+        for position, word in enumerate(words):
+            places = [posixpath.join(working_dir or "/", word)] if "/" in word or position else []
             if "/" not in word:
                 places += [f"{folder}/{word}" for folder in env.get("PATH", _DEFAULT_PATH).split(":")]
             for place in places:
@@ -168,6 +172,16 @@ class _Claims:
             owner = self.owners.get(source) or self.owners.get(self._tree.resolve(source) or "")
             if owner is not None:
                 self.owners[entry.path] = owner
+
+
+def _class_path(words: Sequence[str]) -> Iterator[str]:
+    """What Java's class path names, and the files that `@` reads arguments from, as jib writes both. A `*` is all of
+    a folder: https://docs.oracle.com/en/java/javase/21/docs/specs/man/java.html"""
+    for option, word in pairwise(words):
+        if word.startswith("@"):
+            yield word[1:]
+        elif option in _CLASS_PATH_OPTIONS:
+            yield from (each.removesuffix("*") for each in word.split(":") if each)
 
 
 def _package_owner(source: str, name: str) -> Owner:
