@@ -1,7 +1,9 @@
 """Tar archives: written as others read them, read in every form that they come in, refused where readers disagree."""
 
+import gc
 import io
 import tarfile
+import weakref
 
 import pytest
 
@@ -311,3 +313,18 @@ def test_more_entries_than_allowed() -> None:
     with pytest.raises(HostileInputError, match="more than 10 entries") as caught:
         read(data, max_entries=10)
     assert "limit" in caught.value.hint
+
+
+def test_a_reader_that_nobody_needs_lets_go_of_its_archive_at_once() -> None:
+    class Archive(io.BytesIO):
+        """One that can be watched."""
+
+    archive = Archive(render_header(file("a", b""), epoch=0) + render_end())
+    watched = weakref.ref(archive)
+    gc.disable()
+    try:
+        assert len(list(TarReader(archive.read, name="layer"))) == 1
+        del archive
+        assert watched() is None
+    finally:
+        gc.enable()

@@ -166,7 +166,7 @@ class TarReader:
         spool: str = "",
     ) -> None:
         self._read = read
-        self._pass_over = skip or self._read_over
+        self._pass_over = skip  # no bound method of ours: a reader that holds itself keeps its archive in memory
         self._name = name
         self._spool = spool
         self._left = 0
@@ -198,7 +198,8 @@ class TarReader:
         """Passes over what is left of the current member."""
         left, self._left, self._padding = self._left + self._padding, 0, 0
         self._offset += left
-        if self._pass_over(left) != left:
+        pass_over = self._pass_over or self._read_over
+        if pass_over(left) != left:
             raise self._fault("the archive is cut off")
 
     def _read_over(self, count: int) -> int:
