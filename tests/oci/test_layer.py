@@ -14,11 +14,12 @@ import zstandard
 from basewright.errors import HostileInputError
 from basewright.oci.blob import BlobStore
 from basewright.oci.filesystem import flatten
-from basewright.oci.layer import read_layer, write_layer
+from basewright.oci.layer import read_layer, spool_tree, write_layer
 from basewright.oci.layer_index import LayerIndex
 from basewright.oci.layer_limits import LayerLimits
 from basewright.oci.tar import render_header
 from basewright.oci.tree import Entry, FileType, Tree, directory, file, symlink
+from basewright.runner.root import read_spooled
 from tests.doubles.image import archive, listing, member, packed, pax, sha256
 
 
@@ -51,6 +52,20 @@ def test_a_layer_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert [(each.path, each.mode) for each in content.entries] == [(each.path, each.mode) for each in small_tree()]
     assert layer.files == 2
     assert layer.descriptor.size == store.path(layer.digest).stat().st_size
+
+
+def test_a_tree_whose_layer_is_written_leaves_its_content_where_a_reader_finds_it(tmp_path: Path) -> None:
+    store, spools, tree = BlobStore(tmp_path / "store"), tmp_path / "layers", small_tree()
+    tree.add(file("usr/share/" + "long" * 60, b"a name with a header of its own"))
+    tree.add(file("usr/share/none", b""))
+    before = [(entry.path, entry.data) for entry in tree]
+    layer = write_layer(store, tree, created_by="test")
+    for again in (tree, Tree({entry.path: entry for entry in tree})):  # the second finds the archive there
+        spool_tree(again, layer, spools, keep=lambda entry: entry.path == "etc/motd.txt")
+        assert [each.path for each in again if each.data] == ["etc/motd.txt"]
+        read = read_spooled(spools)
+        assert [(each.path, read(each) if each.is_file else None) for each in again] == before
+    assert sha256((spools / f"{layer.diff_id.hex}.tar").read_bytes()) == layer.diff_id
 
 
 def test_the_same_tree_is_the_same_layer_in_whatever_order_it_was_made(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def assemble(
     own."""
     base_tree = base.tree if isinstance(base, BaseImage) else Tree()
     user = base.run_config.user if isinstance(base, BaseImage) else ""
+    additions = _over(additions, Tree())  # shared by candidates, and written once for each
     if not user and isinstance(base, BaseImage):
         for entry in _accounts(base_tree):
             additions.add(entry)

@@ -11,18 +11,20 @@ import msgspec
 
 from basewright._cache import hold, sweep
 from basewright._disk import ScratchFolder
+from basewright._memory import free_large_at_once, give_back_memory
 from basewright.apps.bytecode import CachedBytecode, Run, host_interpreter, host_runner
 from basewright.bases.base import BaseImage, UnreachableBase
 from basewright.bases.catalog import BaseRequest, Provision, lock_base, provide_base
 from basewright.build.stdlib import compile_standard_library
 from basewright.build.work import AppWork
 from basewright.candidate import Option, host_platform
+from basewright.ecosystems.picks import PICKS
 from basewright.errors import BasewrightError, OutOfReachError
 from basewright.facts import Failure, FailureKind, PackageFacts
 from basewright.lock import Lock, LockedImage
 from basewright.oci.blob import BlobStore
 from basewright.oci.image import Layer
-from basewright.oci.layer import write_layer
+from basewright.oci.layer import spool_tree, write_layer
 from basewright.oci.tree import Entry, Tree
 from basewright.parallel import map_parallel
 from basewright.runner.root import RootStore, read_spooled
@@ -32,6 +34,7 @@ from basewright.world import World
 
 _COMPILE_SECONDS = 900.0
 _PROVIDERS = 4
+_SMALL_BYTES = 4096
 _SWEEP_SECONDS = 600.0
 """Counting a large cache takes as long as a small build."""
 
@@ -58,6 +61,7 @@ class Workshop:
         self._older = older
         self.world = world
         self.runner = runner
+        free_large_at_once()
         hold(world.cache)
         self.store = BlobStore(world.cache / "store")
         self.spool = world.cache / "layers"
@@ -128,6 +132,7 @@ class Workshop:
 
         order = sorted(missing, key=lambda key: isinstance(missing[key].candidate.base, PublishedBase))
         map_parallel(bring, order, workers=_PROVIDERS)
+        give_back_memory()
         for key, option in missing.items():
             found = self._provisions[key]
             if isinstance(found, Provision):
@@ -164,11 +169,15 @@ class Workshop:
         return msgspec.structs.replace(provision, base=msgspec.structs.replace(base, layers=(layer,)))
 
     def write_layer(self, tree: Tree, created_by: str) -> Layer:
-        """Writes a layer into the store; the same tree is compressed once in a run."""
+        """Writes a layer into the store; the same tree is compressed once in a run. The tree's large files move from
+        memory to disk: they are read once more, when it is run."""
         key = f"{created_by} {tree_digest(tree)}"
         if key not in self._layers:
             self._layers[key] = write_layer(self.store, tree, created_by=created_by, epoch=self.world.file_epoch)
-        return self._layers[key]
+        layer = self._layers[key]
+        spool_tree(tree, layer, self.spool, keep=_stays_in_memory, epoch=self.world.file_epoch)
+        give_back_memory()
+        return layer
 
     def provision(self, option: Option) -> Provision:
         """The base of `option`. Raises what kept it away."""
@@ -248,6 +257,11 @@ class Workshop:
         """The trees, stacked, as a root filesystem on disk."""
         key = hashlib.sha256(" ".join(tree_digest(tree) for tree in trees).encode()).hexdigest()
         return self.roots.materialise(trees, key=key, read=read_spooled(self.spool), directories=directories)
+
+
+def _stays_in_memory(entry: Entry) -> bool:
+    """Configuration, and what of any base is looked at."""
+    return entry.size <= _SMALL_BYTES or PICKS.wants(entry)
 
 
 def failure_of(error: BasewrightError) -> Failure:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import msgspec
 from msgspec.structs import force_setattr as fill
 
+from basewright._cache import use
 from basewright._disk import Partial, partial_file
 from basewright.errors import HostileInputError
 from basewright.oci.blob import BlobStore
@@ -54,7 +55,38 @@ def write_layer(store: BlobStore, tree: Tree, *, created_by: str, epoch: int = D
     )
 
 
+def spool_tree(
+    tree: Tree, layer: Layer, folder: Path, *, keep: Callable[[Entry], bool], epoch: int = DEFAULT_EPOCH
+) -> None:
+    """Leaves the content of `tree`, which `layer` was written from, in the uncompressed archive that `folder` keeps of
+    it, as though it had been read from there: in memory stays what `keep` says. On a full disk OutOfReachError."""
+    spool = folder / f"{layer.diff_id.hex}.tar"
+    if not use(spool) or spool.stat().st_size != layer.uncompressed_bytes:
+        with partial_file(folder) as copy:
+            for piece in _tar_pieces(tree, epoch):
+                copy.write(piece)
+            copy.become(spool)
+    offset = 0
+    for entry in _in_archive_order(tree):
+        offset += len(render_header(entry, epoch=epoch))
+        if entry.is_file:
+            if entry.size and not keep(entry):
+                tree.add(msgspec.structs.replace(entry, data=None, spool=spool.name, offset=offset, mtime=epoch))
+            offset += entry.size + -entry.size % 512
+
+
 def _tar_pieces(tree: Tree, epoch: int) -> Iterator[bytes]:
+    for entry in _in_archive_order(tree):
+        yield render_header(entry, epoch=epoch)
+        if entry.is_file:
+            if entry.data is None or len(entry.data) != entry.size:
+                raise ValueError(f"{entry.path} has no data to write")
+            yield entry.data
+            yield bytes(-entry.size % 512)
+    yield render_end()
+
+
+def _in_archive_order(tree: Tree) -> Iterator[Entry]:
     """Hard links stand last: engines want what they lead to first."""
     entries = list(tree)
     files = (entry for entry in entries if entry.type is not FileType.HARDLINK)
@@ -63,14 +95,7 @@ def _tar_pieces(tree: Tree, epoch: int) -> Iterator[bytes]:
         for entry in entries
         if entry.type is FileType.HARDLINK
     )
-    for entry in chain(files, links):
-        yield render_header(entry, epoch=epoch)
-        if entry.is_file:
-            if entry.data is None or len(entry.data) != entry.size:
-                raise ValueError(f"{entry.path} has no data to write")
-            yield entry.data
-            yield bytes(-entry.size % 512)
-    yield render_end()
+    yield from chain(files, links)
 
 
 def _first_name(tree: Tree, entry: Entry) -> str:
