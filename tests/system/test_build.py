@@ -11,10 +11,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.doubles.image import archive, lay_out, make_image, member
 from tests.doubles.project import PYTHON_BASE, Outcome, Project
 
 from basewright._process import HostProcess
 from basewright.apps.bytecode import host_interpreter
+from basewright.apps.go_command import find_go
+from basewright.errors import OutOfReachError
 from basewright.lock import Lock, read_lock, write_lock
 
 NO_NETWORK = ("unshare", "--user", "--map-root-user", "--net")
@@ -335,6 +338,41 @@ base = "registry.invalid/base:1"
     assert seen.code == 3 and "registry.invalid/base:1 could not be asked" in seen.err
     assert "to download" not in seen.err and not list((tmp_path / "cache").rglob("*.zip"))
     assert sum(path.stat().st_size for path in (tmp_path / "cache").rglob("*") if path.is_file()) < 1e6
+
+
+def test_an_archive_base_passes_on_how_it_is_run(tmp_path: Path) -> None:
+    """Variables, user and stop signal; what runs is the application."""
+    try:
+        go = find_go(HostProcess())
+    except OutOfReachError as error:
+        pytest.skip(error.message)
+    base = make_image(archive(member("etc/x", b"x")), architecture="amd64")
+    base.config["config"] = {"Env": ["A=b"], "User": "7", "StopSignal": "SIGQUIT", "Entrypoint": ["/base"]}
+    lay_out(tmp_path / "project" / "base", base.seal())
+    strategy = f"""
+[service]
+name = "served"
+port = 8000
+
+[[candidate]]
+name = "on-archive"
+app = {{ go = "." }}
+toolchain = "{go.version}"
+base = {{ archive = "base" }}
+"""
+    project = Project(tmp_path / "project", tmp_path / "cache")
+    project.write(
+        {
+            "basewright.toml": strategy,
+            "go.mod": "module example.com/served\n\ngo 1.21\n",
+            "main.go": "package main\n\nfunc main() {}\n",
+        }
+    )
+    seen = project.run("build", "on-archive", "-o", str(tmp_path / "out.tar"), "--platform", "linux/amd64")
+    assert seen.code == 0, seen.err
+    run = _Archive(tmp_path / "out.tar").config["config"]
+    assert (run["User"], run["StopSignal"], run["Entrypoint"]) == ("7", "SIGQUIT", ["/app/served"])
+    assert "A=b" in run["Env"]
 
 
 def test_a_requirement_without_a_wheel_names_all(again: Project) -> None:

@@ -46,14 +46,14 @@ def load_base(
     found = dict(zip(layers, map_parallel(reader.read, list(layers.values()), workers=_READERS), strict=True))
     flattened = flatten([found[layer.digest, layer.diff_id].entries for layer in image.layers])
     _refuse_foreign(flattened.tree, name, platform)
-    env = image.config.config.env or ()
-    user = image.config.config.user
+    run = image.config.config
+    env = run.env or ()
     return BaseImage(
         name=name,
         layers=image.layers,
         tree=flattened.tree,
         runtime=runtime_of(flattened.tree, env),
-        run_config=RunConfig(env=env, user="" if user in _ROOT_USERS else user),
+        run_config=RunConfig(env=env, user="" if run.user in _ROOT_USERS else run.user, stop_signal=run.stop_signal),
         digest=digest,
         packages=tuple(sorted(installed_packages(flattened.tree))),
         cadence=_cadence(cadence_of, flattened.tree, name),

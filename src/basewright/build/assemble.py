@@ -77,6 +77,7 @@ def assemble(
         cmd=app.command or None,
         working_dir=app.working_directory,
         exposed_ports={f"{strategy.service.port}/tcp": {}},
+        stop_signal=base.run_config.stop_signal if isinstance(base, BaseImage) else "",
     )
     image = None
     if isinstance(base, BaseImage):

@@ -214,8 +214,10 @@ def _legend(view: EvaluationView) -> Text:
         parts.append("second line: 95 % interval or known ends")
     if any(cell.not_measured is not None for row in view.rows for cell in row.cells.values()):
         parts.append("not [n]: not measured, see n below")
-    if any(len(set(cell.basis)) > 1 for row in view.rows for cell in row.cells.values()):
-        parts.append("publ+meas: published, measured and modelled parts")
+    mixed = {_basis_short(cell): cell for row in view.rows for cell in row.cells.values() if len(set(cell.basis)) > 1}
+    for short, cell in sorted(mixed.items()):
+        *words, last = (word.value for word in dict.fromkeys(cell.basis))
+        parts.append(f"{short}: {', '.join(words)} and {last} parts")
     if any(row.status == "incomplete" and row.bounds for row in view.rows):
         parts.append(f"incomplete, a{DASH}b: the score if what is missing were worst, or best")
     return Text("; ".join(parts) + ".", style="dim")
