@@ -11,6 +11,7 @@ from basewright import __version__
 from basewright._disk import check_writable
 from basewright.adr.directory import find_home
 from basewright.adr.record import write_record
+from basewright.apps.sources import app_folder, is_part_of
 from basewright.build.dockerfile import render_dockerfile
 from basewright.build.factory import build_all, is_locked, lock_all, lock_for_dockerfile
 from basewright.build.workshop import Workshop
@@ -32,7 +33,7 @@ from basewright.lock import Lock, LockedImage, merge_locks, read_lock, render_lo
 from basewright.oci.digest import Digest
 from basewright.oci.writing import check_target, write_layout
 from basewright.runner.catalog import NOT_ASKED_FOR, FoundRunner, find_runner
-from basewright.strategy import Bytecode, Platform, Strategy
+from basewright.strategy import Bytecode, Platform, PythonApp, Strategy
 from basewright.view.compose import view_evaluation
 from basewright.view.evaluation import EvaluationView
 from basewright.world import World
@@ -42,7 +43,8 @@ EVIDENCE_DIRECTORY = Path(".basewright") / "evidence"
 
 
 class EvaluateOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line says of one evaluation. `secrets` are variables that are never written down."""
+    """What the command line says of one evaluation. `secrets` are variables that are never written down, `env_file` the
+    file that they are from, which is never part of an image."""
 
     as_of: datetime.date | None = None
     """None: the evidence's own day, so that an unchanged run says the same tomorrow."""
@@ -52,6 +54,12 @@ class EvaluateOptions(msgspec.Struct, frozen=True, kw_only=True):
     update_lock: bool = False
     seed: int = 1
     secrets: Mapping[str, str] = {}
+    env_file: Path | None = None
+
+    @property
+    def left_out(self) -> tuple[Path, ...]:
+        """Files that are no part of an application, wherever they lie."""
+        return (self.env_file,) if self.env_file is not None else ()
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +82,8 @@ def evaluate(strategy: Strategy, options: EvaluateOptions, world: World) -> Eval
     criteria_of(strategy)
     find_home(strategy.directory, strategy.decision.directory)
     chosen = plan(strategy, only=options.only)
-    inputs = inputs_digest(strategy, chosen)
+    _tell_of_secrets(strategy, chosen, options, world)
+    inputs = inputs_digest(strategy, chosen, left_out=options.left_out)
     lock = Lock() if options.update_lock else read_lock(lock_path(strategy))
     found = find_runner(world.process)
     if found.why_not:
@@ -95,6 +104,19 @@ def evaluate(strategy: Strategy, options: EvaluateOptions, world: World) -> Eval
     return _conclude(strategy, chosen, files, options, world)
 
 
+def _tell_of_secrets(strategy: Strategy, chosen: Sequence[Option], options: EvaluateOptions, world: World) -> None:
+    """A build elsewhere knows nothing of --env-file, and would take the file into the image."""
+    folders = {option.candidate.app.python for option in chosen if isinstance(option.candidate.app, PythonApp)}
+    for path in options.left_out:
+        for name in sorted(folders):
+            folder = app_folder(strategy.directory, name)
+            if is_part_of(path, folder, strategy_directory=strategy.directory):
+                world.notice(
+                    f"{path.name} lies in the app folder {name} and stays out of the images: --env-file names it\n"
+                    "hint: name it in .dockerignore, since `build` and docker would take it along"
+                )
+
+
 def _measure(
     strategy: Strategy,
     chosen: Sequence[Option],
@@ -109,7 +131,9 @@ def _measure(
     for folder in (lock_path(strategy).parent, evidence_directory(strategy), *home):
         check_writable(folder)  # else the end of all measuring is where it shows
     older = _older_images(strategy) if options.update_lock else {}
-    with Workshop(strategy, lock, world, found.runner, measuring=True, older=older) as workshop:
+    with Workshop(
+        strategy, lock, world, found.runner, measuring=True, older=older, left_out=options.left_out
+    ) as workshop:
         lock_all(workshop, chosen)
         built = build_all(workshop, chosen)
         lock = _keep_lock(strategy, workshop.lock, part=bool(options.only))

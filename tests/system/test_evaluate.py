@@ -180,6 +180,7 @@ def test_secrets_are_written_nowhere(project: Project, scratch: Path) -> None:
         stop.set()
         watcher.join()
     assert seen.code == 0 and SECRET not in seen.out + seen.err
+    assert "secret.env lies in the app folder" in seen.err and "stays out of the images" in seen.err
     assert not any(SECRET in each for each in words)
     for folder in (project.folder, project.cache, scratch):
         for path in folder.rglob("*"):

@@ -54,6 +54,15 @@ def read_app_folder(folder: Path, *, strategy_directory: Path, at: str, exclude:
     return walk.tree
 
 
+def is_part_of(path: Path, folder: Path, *, strategy_directory: Path) -> bool:
+    """Whether a file would become part of the app in `folder`: below it, and ignored by nothing."""
+    within = path.resolve()
+    if not within.is_relative_to(folder.resolve()):
+        return False
+    tree = read_app_folder(folder, strategy_directory=strategy_directory, at="app")
+    return f"app/{within.relative_to(folder.resolve()).as_posix()}" in tree
+
+
 class _Walk:
     """One reading of a folder. Paths of rules are relative to the repository."""
 

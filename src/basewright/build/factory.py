@@ -310,7 +310,14 @@ def _work(workshop: Workshop, option: Option, base: BaseImage | UnreachableBase)
         return workshop.works.get(option.name) or _go_work(workshop, option)
     locked = workshop.lock.python[python_key(option.candidate.app)]
     target = _target(workshop, option, base, locked)
-    work = PythonWork(option, workshop.strategy, locked, target, workshop.world, exclude=own_paths(workshop.strategy))
+    work = PythonWork(
+        option,
+        workshop.strategy,
+        locked,
+        target,
+        workshop.world,
+        exclude=(*own_paths(workshop.strategy), *workshop.left_out),
+    )
     work.download()
     return work
 

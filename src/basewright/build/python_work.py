@@ -72,13 +72,18 @@ class PythonWork:
         )
 
     def copy(self, folder: Path) -> None:
-        """The whole repository, since an app's ignore rules and local requirements may lie above its folder."""
+        """The whole repository, since an app's ignore rules and local requirements may lie above its folder; without
+        files that are no part of the app, such as one of secrets."""
         directory = self._strategy.directory.resolve()
         repository = repository_of(directory)
         with suppress(shutil.Error):  # sockets and what may not be read: no source of the app, or its build says so
-            shutil.copytree(repository, folder, symlinks=True, ignore=_IGNORED)
+            shutil.copytree(repository, folder, symlinks=True, ignore=self._stays_behind)
         (folder / ".git").mkdir(exist_ok=True)  # so that the copy ends where the repository does
         self._copied = folder / directory.relative_to(repository)
+
+    def _stays_behind(self, folder: str, names: list[str]) -> set[str]:
+        excluded = {each.resolve() for each in self._exclude if each.is_file()}
+        return _IGNORED(folder, names) | {name for name in names if Path(folder, name) in excluded}
 
     def edit_application(self, text: str) -> None:
         """Appends a statement to a module of the application, one that is part of the image."""

@@ -43,7 +43,8 @@ class Workshop:
     """One run's building. Close it (or leave its context) to let go of roots and scratch folders.
 
     `measuring` keeps the caches of what is timed in a scratch folder of this run, so that a cold build is cold.
-    `older` are images that a lock had: where `lock` lacks one and its registry is out of reach, it stays as it was.
+    `left_out` are files that are no part of any application. `older` are images that a lock had: where `lock` lacks one
+    and its registry is out of reach, it stays as it was.
     """
 
     def __init__(
@@ -55,10 +56,12 @@ class Workshop:
         *,
         measuring: bool = False,
         older: Mapping[str, LockedImage] = {},
+        left_out: Sequence[Path] = (),
     ) -> None:
         self.strategy = strategy
         self.lock = lock
         self._older = older
+        self.left_out = tuple(left_out)
         self.world = world
         self.runner = runner
         free_large_at_once()

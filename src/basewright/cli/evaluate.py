@@ -71,6 +71,7 @@ def command(
             as_of=as_of.date() if as_of else None,
             seed=seed,
             secrets=secrets,
+            env_file=env_file,
         )
         evaluation = evaluate(strategy, options, world)
     if form == "json":

@@ -37,9 +37,10 @@ def key_of(
     )
 
 
-def inputs_digest(strategy: Strategy, options: Sequence[Option]) -> str:
-    """Of what the strategy asks to be measured (weights and requirements only judge), of sources and archives, as they
-    are now: taken before anything is built, so that what is edited meanwhile is measured the next time."""
+def inputs_digest(strategy: Strategy, options: Sequence[Option], *, left_out: Sequence[Path] = ()) -> str:
+    """Of what the strategy asks to be measured (weights and requirements only judge), of sources (without what is
+    `left_out`) and archives, as they are now: taken before anything is built, so that what is edited meanwhile is
+    measured the next time."""
     asked = (strategy.service, options, strategy.target, strategy.bench)
     parts = [msgspec.json.encode(asked, order="deterministic").decode()]
     folders = {_folder(option) for option in options}
@@ -48,7 +49,7 @@ def inputs_digest(strategy: Strategy, options: Sequence[Option]) -> str:
             app_folder(strategy.directory, folder),
             strategy_directory=strategy.directory,
             at="app",
-            exclude=own_paths(strategy),
+            exclude=(*own_paths(strategy), *left_out),
         )
         parts.append(f"{folder} {tree_digest(tree)}")
     for option in options:
