@@ -21,6 +21,7 @@ import pytest
 
 from basewright._process import HostProcess
 from basewright.apps.go_command import find_go
+from basewright.apps.python_index import uv_environment
 from basewright.errors import OutOfReachError
 
 _EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "calendar-api"
@@ -124,9 +125,10 @@ def _install_python(folder: Path) -> Path:
     uv = [found] if (found := shutil.which("uv")) else [sys.executable, "-m", "uv"]
     interpreter = folder / "bin" / "python"
     requirements = _EXAMPLE / "python" / "requirements.txt"
-    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
+    settings = uv_environment(os.environ, _EXAMPLE)  # this machine's index and certificates
+    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, str(folder)], check=True, env=settings)
     install = ["pip", "install", "--quiet", "--require-hashes", "--python", str(interpreter), "-r", str(requirements)]
-    subprocess.run([*uv, *install], check=True)
+    subprocess.run([*uv, *install], check=True, env=settings)
     return interpreter
 
 
